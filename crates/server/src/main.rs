@@ -1,0 +1,7 @@
+//! `rosterd`: server, administration and client in one binary.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}
