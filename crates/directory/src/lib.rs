@@ -1,1 +1,36 @@
-//! Placeholder while the crate is being laid out.
+//! The domain of rosterd, pure: no serde, SQL, HTTP, async, clock or randomness.
+//!
+//! A face turns a request into a [`Batch`]. [`needs`] and [`needs_hierarchy`] say what must be looked
+//! at, an engine answers with a [`Snapshot`], and [`plan`] decides everything: it returns the
+//! [`Write`]s that an engine applies without thinking, and the [`Outcome`] that the face sends back.
+//! The rules are those of the contract both faces share; each is decided in one place:
+//!
+//! | rule | home |
+//! | --- | --- |
+//! | what a value may look like | [`model`] |
+//! | which stored group a record means, duplicates, ambiguity, archived matches | `plan::resolve` |
+//! | parents, cycles, depth | `plan::hierarchy` |
+//! | what changes, and that nothing changes | `plan::diff` |
+//! | codes and their precedence | [`outcome`] |
+
+pub mod batch;
+pub mod clock;
+pub mod directive;
+pub mod model;
+pub mod outcome;
+pub mod plan;
+pub mod query;
+pub mod snapshot;
+pub mod write;
+
+pub use batch::{Batch, BatchError, Record, Rejection};
+pub use clock::{Clock, IdSource, Timestamp};
+pub use directive::{Directive, LookupKey, ParentKey, Patch};
+pub use model::{
+    Description, ExternalReference, Fault, Group, GroupId, Name, PhotoUrl, ReferenceKey, Source, TenantId,
+};
+pub use outcome::{Change, Code, Failure, Field, Outcome, RecordOutcome, RecordResult, Value, Warning};
+pub use plan::{DEPTH_LIMIT, Plan, PlanContext, plan};
+pub use query::{GroupView, Page};
+pub use snapshot::{Ancestor, FreeIds, HierarchyNeeds, Needs, Snapshot, needs, needs_hierarchy};
+pub use write::{IdOrigin, Write};

@@ -1,1 +1,136 @@
-//! Placeholder while the crate is being laid out.
+//! The engines that keep groups. The only crate with SQL.
+//!
+//! An engine obeys: it answers [`Needs`] with a [`Snapshot`], applies [`Write`]s as they stand, and
+//! answers reads. It decides nothing; every rule lives in the `directory` crate. The contract is
+//! blocking and knows no async runtime: callers run it on threads that may wait.
+
+use directory::{
+    ExternalReference, Group, GroupId, GroupView, HierarchyNeeds, LookupKey, Needs, Page, Snapshot, TenantId,
+    Timestamp, Write,
+};
+
+/// A view of one moment: reads in one closure all see the same state.
+pub trait Reader {
+    /// The tenant's revision, 0 before its first write.
+    fn revision(&mut self, tenant: TenantId) -> Result<i64, StoreError>;
+    /// The first look of a plan. A tenant that does not exist is an empty one.
+    fn load(&mut self, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError>;
+    /// The second look: fills `ancestors` and `heights` of a snapshot of the same moment.
+    fn load_hierarchy(
+        &mut self,
+        tenant: TenantId,
+        needs: &HierarchyNeeds,
+        into: &mut Snapshot,
+    ) -> Result<(), StoreError>;
+    /// The groups that a key means, archived ones included, in ascending order of ids.
+    fn find(&mut self, tenant: TenantId, key: &LookupKey) -> Result<Vec<GroupView>, StoreError>;
+    /// One page of the tenant's living groups in ascending order of ids.
+    fn list(&mut self, tenant: TenantId, page: Page) -> Result<Vec<GroupView>, StoreError>;
+    /// Every tenant, in order of names.
+    fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError>;
+    /// The tenant of this name.
+    fn tenant_by_name(&mut self, name: &str) -> Result<Option<Tenant>, StoreError>;
+    /// The access key with this public id, revoked ones included.
+    fn access_key(&mut self, id: &str) -> Result<Option<AccessKey>, StoreError>;
+    /// The access keys of a tenant, revoked ones included, oldest first; of all tenants with `None`.
+    fn access_keys(&mut self, tenant: Option<TenantId>) -> Result<Vec<AccessKey>, StoreError>;
+}
+
+/// A transaction: what its closure does becomes durable as a whole or not at all.
+pub trait Transaction: Reader {
+    /// Applies the writes of one plan under the tenant's next revision, which is returned. Stamps every
+    /// written group with that revision and `at`, and moves the id counter past assigned ids. Never
+    /// called with an empty list. References or ids that are taken are [`StoreError::Conflict`]: the
+    /// plan missed a race.
+    fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError>;
+    /// Archives groups as they stand, under the tenant's next revision (for tests until archiving has
+    /// directives of its own).
+    fn archive(&mut self, tenant: TenantId, ids: &[GroupId], at: Timestamp) -> Result<i64, StoreError>;
+    /// Adds a tenant; `None` if the name is taken.
+    fn create_tenant(&mut self, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError>;
+    /// Adds an access key. A taken id is a [`StoreError::Conflict`].
+    fn create_access_key(&mut self, key: &AccessKey) -> Result<(), StoreError>;
+    /// Revokes an access key; false if there is none with this id that is not revoked yet.
+    fn revoke_access_key(&mut self, id: &str, at: Timestamp) -> Result<bool, StoreError>;
+}
+
+/// A piece of work for [`Store::read`].
+pub type ReadJob<'a> = &'a mut dyn FnMut(&mut dyn Reader) -> Result<(), StoreError>;
+/// A piece of work for [`Store::write`]. It may run more than once; only its last run counts.
+pub type WriteJob = Box<dyn FnMut(&mut dyn Transaction) -> Result<(), StoreError> + Send>;
+/// Called once, with the fate of a write job, after everything it did is durable.
+pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// A storage engine. Shared between threads.
+pub trait Store: Send + Sync {
+    /// Runs a job on a view of one moment that is not older than the call (read your writes).
+    fn read(&self, job: ReadJob<'_>) -> Result<(), StoreError>;
+    /// Queues a job for the writer and returns at once; [`StoreError::Overloaded`] if the queue is full.
+    /// Jobs take effect one after another, in the order of the queue. Jobs that wait together are made
+    /// durable together (group commit), each on its own: one that fails takes back only its own changes.
+    fn write(&self, job: WriteJob, done: Done) -> Result<(), StoreError>;
+    /// Stops taking writes, finishes those in the queue, and closes the files cleanly. Idempotent.
+    fn close(&self);
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its number in this store.
+    pub id: TenantId,
+    /// Its name: unique, as people and the command line call it.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Revision of its last write; 0 before the first.
+    pub revision: i64,
+}
+
+/// An access key as it is stored: never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKey {
+    /// The public part, by which it is looked up.
+    pub id: String,
+    /// The one tenant it opens.
+    pub tenant: TenantId,
+    /// SHA-256 of the whole key text.
+    pub hash: [u8; 32],
+    /// What it may do, as words separated by spaces.
+    pub scopes: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Why an engine could not do its work. Never a status code, never a caller's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another writer was faster: load and plan again.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// The queue is full.
+    #[error("the queue of writes is full")]
+    Overloaded,
+    /// The engine takes no writes (any more), or cannot be reached; nothing of this job is kept.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The disk is full; nothing of this job is kept.
+    #[error("the disk is full")]
+    Full,
+    /// The commit itself failed: the job may or may not be there.
+    #[error("the outcome of the commit is unknown: {0}")]
+    OutcomeUnknown(String),
+    /// What is stored is damaged.
+    #[error("damaged: {0}")]
+    Corrupt(String),
+    /// The file has another schema than this program.
+    #[error("schema: {0}")]
+    Schema(String),
+    /// Another server holds the data directory.
+    #[error("{0}")]
+    Locked(String),
+    /// A defect: of this program, or of a statement.
+    #[error("internal: {0}")]
+    Internal(String),
+}

@@ -1,0 +1,91 @@
+//! What a caller asks of one group.
+
+use std::fmt;
+
+use crate::model::{Description, ExternalReference, GroupId, Name, PhotoUrl, ReferenceKey, Source};
+
+/// One field of a partial update (rules §2).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Patch<T> {
+    /// The field was absent: it stays as it is.
+    #[default]
+    Keep,
+    /// The field was null: it becomes empty.
+    Clear,
+    /// The field has a value.
+    Set(T),
+}
+
+/// How a record names the group it means. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LookupKey {
+    /// By the key alone, in whatever source: more than one group can carry it.
+    Key(ReferenceKey),
+    /// By key and source together: at most one group.
+    Reference(ExternalReference),
+    /// By id: at most one group. A create takes this id.
+    Id(GroupId),
+}
+
+/// How a record names its parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParentKey {
+    /// A key that a group may have.
+    Key(LookupKey),
+    /// A key that the contract lets through but that no group can have: it is longer than a key may be.
+    Unmatchable {
+        /// Its length in Unicode scalar values after NFC.
+        length: usize,
+    },
+}
+
+/// What one record asks for: the group it means, and the new state of each of its fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directive {
+    /// The group that is meant: updated when it is stored, else created.
+    pub key: LookupKey,
+    /// A new source for the reference that was matched. It cannot be cleared.
+    pub source: Option<Source>,
+    /// A new name. It cannot be cleared; a create needs it.
+    pub name: Option<Name>,
+    /// A new description.
+    pub description: Patch<Description>,
+    /// A new parent; `Clear` makes the group a root.
+    pub parent: Patch<ParentKey>,
+    /// A new picture.
+    pub photo_url: Patch<PhotoUrl>,
+}
+
+impl Directive {
+    /// A directive that asks for nothing but the existence of the group.
+    pub const fn new(key: LookupKey) -> Self {
+        Self {
+            key,
+            source: None,
+            name: None,
+            description: Patch::Keep,
+            parent: Patch::Keep,
+            photo_url: Patch::Keep,
+        }
+    }
+}
+
+impl LookupKey {
+    /// The external key, where the group is meant by one.
+    pub const fn reference_key(&self) -> Option<&ReferenceKey> {
+        match self {
+            Self::Key(key) | Self::Reference(ExternalReference { key, .. }) => Some(key),
+            Self::Id(_) => None,
+        }
+    }
+}
+
+/// The caller's own word for the group.
+impl fmt::Display for LookupKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) | Self::Reference(ExternalReference { key, .. }) => key.fmt(formatter),
+            Self::Id(id) => id.fmt(formatter),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What can be wrong with a value, with the sentence that tells its sender.
+
+use std::fmt;
+
+/// The JSON types, by the names used in messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonType {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Boolean,
+    /// a number
+    Number,
+    /// a string
+    String,
+    /// an array
+    Array,
+    /// an object
+    Object,
+}
+
+impl fmt::Display for JsonType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        })
+    }
+}
+
+/// Why a key or source is not in canonical form (rules §1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyProblem {
+    /// It starts or ends with white space.
+    OuterWhiteSpace,
+    /// It holds this control character.
+    Control(char),
+    /// It holds this character, which shows nothing: zero-width, bidi control or otherwise ignorable.
+    Invisible(char),
+    /// It holds U+FFFD, the mark of a decoding error, or a code point that is no character.
+    NotACharacter(char),
+}
+
+/// What is wrong with one value or one record: the cause behind the code `VALIDATION_ERROR`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The record is not a JSON object.
+    NotAnObject(JsonType),
+    /// The value has another JSON type than a string.
+    WrongType(JsonType),
+    /// More than `limit` Unicode scalar values; references are counted after NFC.
+    TooLong {
+        /// Scalar values found.
+        length: usize,
+        /// Scalar values allowed.
+        limit: usize,
+    },
+    /// The string is empty.
+    Empty,
+    /// Nothing but white space.
+    Blank,
+    /// A character that the field may not hold.
+    InvalidCharacter(char),
+    /// An escape that stands for no character, such as a lone surrogate.
+    InvalidString,
+    /// A reference that is not in canonical form.
+    KeyNotCanonical(KeyProblem),
+    /// Not an absolute URL.
+    InvalidUrl(&'static str),
+    /// A URL of another scheme than http and https.
+    UrlScheme,
+    /// A URL with a user name or password.
+    UrlCredentials,
+    /// `null` for a field that cannot be empty.
+    NotClearable,
+    /// Two names of one field with different values.
+    Conflicting {
+        /// The other name.
+        other: &'static str,
+    },
+    /// The member occurs more than once.
+    DuplicateMember,
+    /// Not a field of the contract (reported only where the caller asked for strict handling).
+    Unknown {
+        /// The field that was probably meant.
+        suggestion: Option<&'static str>,
+    },
+    /// The record has more members than allowed.
+    TooManyMembers {
+        /// Members allowed.
+        limit: usize,
+    },
+    /// The value is nested too deeply.
+    TooDeep {
+        /// Levels allowed.
+        limit: usize,
+    },
+}
+
+impl Fault {
+    /// The stable reason, as it stands on the wire.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NotAnObject(_) => "NOT_AN_OBJECT",
+            Self::WrongType(_) => "WRONG_TYPE",
+            Self::TooLong { .. } => "TOO_LONG",
+            Self::Empty => "EMPTY",
+            Self::Blank => "BLANK",
+            Self::InvalidCharacter(_) => "INVALID_CHARACTER",
+            Self::InvalidString => "INVALID_STRING",
+            Self::KeyNotCanonical(_) => "KEY_NOT_CANONICAL",
+            Self::InvalidUrl(_) => "INVALID_URL",
+            Self::UrlScheme => "URL_SCHEME",
+            Self::UrlCredentials => "URL_CREDENTIALS",
+            Self::NotClearable => "FIELD_NOT_CLEARABLE",
+            Self::Conflicting { .. } => "CONFLICTING_FIELDS",
+            Self::DuplicateMember => "DUPLICATE_MEMBER",
+            Self::Unknown { .. } => "UNKNOWN_FIELD",
+            Self::TooManyMembers { .. } => "TOO_MANY_MEMBERS",
+            Self::TooDeep { .. } => "TOO_DEEP",
+        }
+    }
+}
+
+/// The caller's sentence: it continues "`field` …" and never repeats the value.
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnObject(found) => write!(formatter, "must be a JSON object, it is {found}"),
+            Self::WrongType(found) => write!(formatter, "must be a string, it is {found}"),
+            Self::TooLong { length, limit } => {
+                write!(formatter, "is {length} characters long, at most {limit} are allowed")
+            }
+            Self::Empty => formatter.write_str("must not be empty"),
+            Self::Blank => formatter.write_str("must hold more than white space"),
+            Self::InvalidCharacter(found) => write!(formatter, "must not hold {}", Shown(*found)),
+            Self::InvalidString => {
+                formatter.write_str("holds an escape that stands for no character (a lone surrogate)")
+            }
+            Self::KeyNotCanonical(problem) => problem.fmt(formatter),
+            Self::InvalidUrl(why) => write!(formatter, "must be an absolute http or https URL: {why}"),
+            Self::UrlScheme => formatter.write_str("must be a URL of scheme http or https"),
+            Self::UrlCredentials => formatter.write_str("must not hold a user name or password"),
+            Self::NotClearable => formatter.write_str("cannot be cleared: leave it out to keep it as it is"),
+            Self::Conflicting { other } => {
+                write!(formatter, "differs from {other}; both name one field, send one of them")
+            }
+            Self::DuplicateMember => formatter.write_str("occurs more than once in the record"),
+            Self::Unknown { suggestion: Some(name) } => {
+                write!(formatter, "is not a field of this contract; did you mean {name}?")
+            }
+            Self::Unknown { suggestion: None } => formatter.write_str("is not a field of this contract"),
+            Self::TooManyMembers { limit } => {
+                write!(formatter, "has too many members, at most {limit} are allowed")
+            }
+            Self::TooDeep { limit } => {
+                write!(formatter, "is nested too deeply, at most {limit} levels are allowed")
+            }
+        }
+    }
+}
+
+impl fmt::Display for KeyProblem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OuterWhiteSpace => formatter.write_str("must not start or end with white space"),
+            Self::Control(found) => write!(formatter, "must not hold the control character {}", Shown(*found)),
+            Self::Invisible(found) => {
+                write!(formatter, "must not hold {}, a character that shows nothing", Shown(*found))
+            }
+            Self::NotACharacter(found) => {
+                write!(formatter, "must not hold {}, which stands for no character", Shown(*found))
+            }
+        }
+    }
+}
+
+/// A character by its code point, so that what cannot be seen can be read.
+struct Shown(char);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "U+{:04X}", u32::from(self.0))
+    }
+}

@@ -1,0 +1,121 @@
+//! Texts of a group: stored as sent, checked once.
+
+use url::Url;
+
+use super::fault::Fault;
+
+/// Makes a text newtype whose inside is an owned string; `parse` is written by hand below.
+macro_rules! text {
+    ($(#[$documentation:meta])* $name:ident, limit $limit:literal) => {
+        $(#[$documentation])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The most Unicode scalar values it may hold, as sent.
+            pub const MAX_CHARACTERS: usize = $limit;
+
+            /// Takes a value that was parsed before it was stored.
+            pub fn from_stored(text: impl Into<Box<str>>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text, as sent.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+text! {
+    /// A group's name: 1–255 characters, not only white space, no control characters.
+    Name, limit 255
+}
+text! {
+    /// A group's description: 0–255 characters; tab and newlines are its only control characters.
+    Description, limit 255
+}
+text! {
+    /// The address of a picture: an absolute http(s) URL of at most 500 characters. Stored, never fetched.
+    PhotoUrl, limit 500
+}
+
+impl Name {
+    /// Checks a name (contract 1 §1, rules §2).
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        check_length(text, Self::MAX_CHARACTERS)?;
+        check_characters(text, |_| false)?;
+        match text {
+            "" => Err(Fault::Empty),
+            _ if text.chars().all(char::is_whitespace) => Err(Fault::Blank),
+            _ => Ok(Self(text.into())),
+        }
+    }
+}
+
+impl Description {
+    /// Checks a description (contract 1 §1, rules §2).
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        check_length(text, Self::MAX_CHARACTERS)?;
+        check_characters(text, |found| matches!(found, '\t' | '\n' | '\r'))?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl PhotoUrl {
+    /// Checks a URL: http or https, absolute, without credentials. The text is kept as sent, not as the
+    /// URL standard would rewrite it, so what that standard silently repairs (outer white space, back
+    /// slashes, one slash for two) is refused.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        if text.is_empty() {
+            return Err(Fault::Empty);
+        }
+        check_length(text, Self::MAX_CHARACTERS)?;
+        check_characters(text, |_| false)?;
+        check_scheme(text)?;
+        if text.contains(char::is_whitespace) {
+            return Err(Fault::InvalidUrl("it holds white space"));
+        }
+        if text.contains('\\') {
+            return Err(Fault::InvalidUrl("it holds a backslash"));
+        }
+        let authority = text.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//"));
+        if !authority.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) {
+            return Err(Fault::InvalidUrl("the scheme must be followed by // and a host"));
+        }
+        let url = Url::parse(text).map_err(|_| Fault::InvalidUrl("it cannot be parsed"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Fault::UrlCredentials);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+fn check_length(text: &str, limit: usize) -> Result<(), Fault> {
+    // A string cannot hold more characters than bytes: most texts are settled without counting.
+    if text.len() <= limit {
+        return Ok(());
+    }
+    let length = text.chars().count();
+    if length <= limit { Ok(()) } else { Err(Fault::TooLong { length, limit }) }
+}
+
+fn check_characters(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), Fault> {
+    match text.chars().find(|&found| found.is_control() && !allowed(found)) {
+        Some(found) => Err(Fault::InvalidCharacter(found)),
+        None => Ok(()),
+    }
+}
+
+fn check_scheme(text: &str) -> Result<(), Fault> {
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    });
+    match scheme {
+        None => Err(Fault::InvalidUrl("it has no scheme")),
+        Some(scheme) if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") => Ok(()),
+        Some(_) => Err(Fault::UrlScheme),
+    }
+}

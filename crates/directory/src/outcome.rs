@@ -1,0 +1,263 @@
+//! What became of each record: results, failures with stable codes, warnings.
+
+use crate::model::{ExternalReference, Fault, GroupId};
+
+/// The code of a failure, in the order of precedence (contract 1 §1, rules §6): the first class that
+/// applies to a record gives its main code. Codes are never renamed or reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Code {
+    /// A field that is needed is not there.
+    RequiredFieldMissing,
+    /// A value is not as the contract asks; [`Fault`] says how.
+    Validation,
+    /// Another record of the batch means the same group.
+    DuplicateInRequest,
+    /// More than one stored group carries the key.
+    AmbiguousGroupIdentifier,
+    /// The group is archived.
+    ArchivedGroupExists,
+    /// The record names itself as its parent.
+    ParentIsSelf,
+    /// The parent is neither stored nor created by the batch.
+    ParentGroupNotFound,
+    /// The parent is archived.
+    ArchivedParentGroup,
+    /// The parent would be created only by a record that fails.
+    ParentFailedInRequest,
+    /// The record's parent change lies on a cycle.
+    HierarchyCycle,
+    /// The group, or a group below it, would lie too deep.
+    HierarchyTooDeep,
+}
+
+impl Code {
+    /// Every code, in the order of precedence.
+    pub const ALL: [Self; 11] = [
+        Self::RequiredFieldMissing,
+        Self::Validation,
+        Self::DuplicateInRequest,
+        Self::AmbiguousGroupIdentifier,
+        Self::ArchivedGroupExists,
+        Self::ParentIsSelf,
+        Self::ParentGroupNotFound,
+        Self::ArchivedParentGroup,
+        Self::ParentFailedInRequest,
+        Self::HierarchyCycle,
+        Self::HierarchyTooDeep,
+    ];
+
+    /// The code as it stands on the wire and in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RequiredFieldMissing => "REQUIRED_FIELD_MISSING",
+            Self::Validation => "VALIDATION_ERROR",
+            Self::DuplicateInRequest => "DUPLICATE_IN_REQUEST",
+            Self::AmbiguousGroupIdentifier => "AMBIGUOUS_GROUP_IDENTIFIER",
+            Self::ArchivedGroupExists => "ARCHIVED_GROUP_EXISTS",
+            Self::ParentIsSelf => "PARENT_IS_SELF",
+            Self::ParentGroupNotFound => "PARENT_GROUP_NOT_FOUND",
+            Self::ArchivedParentGroup => "ARCHIVED_PARENT_GROUP",
+            Self::ParentFailedInRequest => "PARENT_FAILED_IN_REQUEST",
+            Self::HierarchyCycle => "HIERARCHY_CYCLE",
+            Self::HierarchyTooDeep => "HIERARCHY_TOO_DEEP",
+        }
+    }
+}
+
+/// A field of a record. Faces have their own names for these.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// The lookup key.
+    Key,
+    /// The source of the reference.
+    Source,
+    /// The name.
+    Name,
+    /// The description.
+    Description,
+    /// The parent.
+    Parent,
+    /// The picture.
+    PhotoUrl,
+    /// A member of the record that the domain does not know, by its name on the wire.
+    Other(Box<str>),
+}
+
+/// Why a record was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// See [`Code::RequiredFieldMissing`].
+    RequiredFieldMissing(Field),
+    /// See [`Code::Validation`]. No field when the record as a whole is at fault.
+    Validation {
+        /// The field at fault.
+        field: Option<Field>,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// See [`Code::DuplicateInRequest`].
+    DuplicateInRequest {
+        /// The first [`Failure::MAX_PEERS`] other records that mean the group, in order.
+        peers: Vec<usize>,
+        /// How many other records there are.
+        others: usize,
+    },
+    /// See [`Code::AmbiguousGroupIdentifier`].
+    AmbiguousGroupIdentifier {
+        /// The key or the parent.
+        field: Field,
+        /// How many groups carry it.
+        groups: usize,
+    },
+    /// See [`Code::ArchivedGroupExists`].
+    ArchivedGroupExists {
+        /// The archived group.
+        id: GroupId,
+    },
+    /// See [`Code::ParentIsSelf`].
+    ParentIsSelf,
+    /// See [`Code::ParentGroupNotFound`].
+    ParentGroupNotFound {
+        /// The length of a key that is too long to belong to any group.
+        unmatchable_length: Option<usize>,
+    },
+    /// See [`Code::ArchivedParentGroup`].
+    ArchivedParentGroup,
+    /// See [`Code::ParentFailedInRequest`].
+    ParentFailedInRequest {
+        /// The record that would have created the parent.
+        parent: usize,
+    },
+    /// See [`Code::HierarchyCycle`].
+    HierarchyCycle {
+        /// From the record's group up to itself again; at most [`Failure::MAX_PATH`] steps are named
+        /// one by one, the rest of a longer cycle is counted.
+        path: CyclePath,
+    },
+    /// See [`Code::HierarchyTooDeep`].
+    HierarchyTooDeep {
+        /// The level that the deepest group concerned would have; a root is level 1.
+        level: usize,
+        /// The deepest level allowed.
+        limit: usize,
+    },
+}
+
+/// A cycle, named from one of its members upwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CyclePath {
+    /// The callers' own words for the groups, starting with the record's own.
+    pub steps: Vec<String>,
+    /// How many further groups lie between the last step and the start.
+    pub omitted: usize,
+}
+
+impl Failure {
+    /// How many other records a duplicate names: 1000 equal keys must not make an answer of a million.
+    pub const MAX_PEERS: usize = 10;
+    /// How many groups of a cycle are named, for the same reason.
+    pub const MAX_PATH: usize = 10;
+
+    /// The stable code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::RequiredFieldMissing(_) => Code::RequiredFieldMissing,
+            Self::Validation { .. } => Code::Validation,
+            Self::DuplicateInRequest { .. } => Code::DuplicateInRequest,
+            Self::AmbiguousGroupIdentifier { .. } => Code::AmbiguousGroupIdentifier,
+            Self::ArchivedGroupExists { .. } => Code::ArchivedGroupExists,
+            Self::ParentIsSelf => Code::ParentIsSelf,
+            Self::ParentGroupNotFound { .. } => Code::ParentGroupNotFound,
+            Self::ArchivedParentGroup => Code::ArchivedParentGroup,
+            Self::ParentFailedInRequest { .. } => Code::ParentFailedInRequest,
+            Self::HierarchyCycle { .. } => Code::HierarchyCycle,
+            Self::HierarchyTooDeep { .. } => Code::HierarchyTooDeep,
+        }
+    }
+
+    /// The field at fault, unless the record as a whole is.
+    pub fn field(&self) -> Option<&Field> {
+        match self {
+            Self::Validation { field, .. } => field.as_ref(),
+            Self::RequiredFieldMissing(field) | Self::AmbiguousGroupIdentifier { field, .. } => Some(field),
+            Self::DuplicateInRequest { .. } | Self::ArchivedGroupExists { .. } => Some(&Field::Key),
+            Self::ParentIsSelf
+            | Self::ParentGroupNotFound { .. }
+            | Self::ArchivedParentGroup
+            | Self::ParentFailedInRequest { .. }
+            | Self::HierarchyCycle { .. }
+            | Self::HierarchyTooDeep { .. } => Some(&Field::Parent),
+        }
+    }
+}
+
+/// Something a caller should look at although the record was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// The created key looks like a stored one (rules §1).
+    SimilarReferenceExists {
+        /// The stored reference.
+        existing: ExternalReference,
+    },
+    /// The given source replaced another one (contract 1 §1).
+    SourceChanged {
+        /// The reference before.
+        from: ExternalReference,
+        /// The reference from now on.
+        to: ExternalReference,
+    },
+}
+
+/// The value of a field before or after a change; `None` is empty.
+pub type Value = Option<Box<str>>;
+
+/// One field that a record changed. A parent is named by its external key, or by its id if it has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which field.
+    pub field: Field,
+    /// Before.
+    pub from: Value,
+    /// After.
+    pub to: Value,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordResult {
+    /// A group was created.
+    Created {
+        /// Its id.
+        id: GroupId,
+    },
+    /// A group was changed.
+    Updated {
+        /// Its id.
+        id: GroupId,
+        /// What changed; never empty.
+        changes: Vec<Change>,
+    },
+    /// The group already was as the record asks.
+    Unchanged {
+        /// Its id.
+        id: GroupId,
+    },
+    /// Nothing was done; at least one failure, the main one first.
+    Failed(Vec<Failure>),
+}
+
+/// The result of one record, with its warnings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordOutcome {
+    /// What became of it.
+    pub result: RecordResult,
+    /// What to look at.
+    pub warnings: Vec<Warning>,
+}
+
+/// The results of a batch: as many as records, in the same order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// One for each record.
+    pub records: Vec<RecordOutcome>,
+}

@@ -1,0 +1,164 @@
+//! What a plan must look at, and what was seen.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::batch::{Batch, key_of};
+use crate::clock::IdSource;
+use crate::directive::{LookupKey, ParentKey, Patch};
+use crate::model::{ExternalReference, Group, GroupId, ReferenceKey};
+
+/// The first look: which groups the batch speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Keys to look up, each once, in no particular order: of the records themselves and of parents.
+    pub keys: Vec<LookupKey>,
+    /// The keys that records are known by: for these, similar stored references are wanted too.
+    pub own_keys: HashSet<LookupKey>,
+    /// How many ids may be assigned.
+    pub fresh_ids: usize,
+}
+
+/// The second look, at the tree around the groups that may move or get children.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HierarchyNeeds {
+    /// Stored groups whose ancestors are wanted, themselves included. Each once.
+    pub ancestors_of: Vec<GroupId>,
+    /// Stored groups that may move. For each, the height of its piece is wanted: the number of levels
+    /// below and including it, without going down into another group of this list. Each once, and each
+    /// is also in `ancestors_of`.
+    pub heights_of: Vec<GroupId>,
+}
+
+impl HierarchyNeeds {
+    /// Whether nothing has to be looked at.
+    pub fn is_empty(&self) -> bool {
+        self.ancestors_of.is_empty() && self.heights_of.is_empty()
+    }
+}
+
+/// A stored group as seen by those below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ancestor {
+    /// Its own parent, which is in the snapshot too.
+    pub parent: Option<GroupId>,
+    /// Its first external key, to name it to people.
+    pub key: Option<ReferenceKey>,
+}
+
+/// Ids that may be assigned: ascending ranges, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FreeIds(pub Vec<(i64, i64)>);
+
+/// What an engine saw at one moment: the answer to [`Needs`] and [`HierarchyNeeds`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    /// The tenant's revision at that moment.
+    pub revision: i64,
+    /// The groups, archived ones included, that each key of the needs means; in ascending order of ids.
+    /// A key that means none is absent.
+    pub matches: HashMap<LookupKey, Vec<GroupId>>,
+    /// Every group named in `matches`.
+    pub groups: HashMap<GroupId, Group>,
+    /// For own keys that mean no group: stored references with the same folded key, if any, in order.
+    pub similar: HashMap<LookupKey, Vec<ExternalReference>>,
+    /// At least as many as `fresh_ids` asked for.
+    pub free_ids: FreeIds,
+    /// The groups of `ancestors_of` and all above them.
+    pub ancestors: HashMap<GroupId, Ancestor>,
+    /// The heights asked for; 1 for a group without children.
+    pub heights: HashMap<GroupId, usize>,
+}
+
+impl Snapshot {
+    /// The groups that a key means.
+    pub(crate) fn matches(&self, key: &LookupKey) -> &[GroupId] {
+        self.matches.get(key).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What the plan of this batch must look at first.
+pub fn needs(batch: &Batch) -> Needs {
+    let own_keys: HashSet<LookupKey> = batch.records.iter().filter_map(key_of).cloned().collect();
+    let mut keys: Vec<LookupKey> = own_keys.iter().cloned().collect();
+    let mut known: HashSet<&LookupKey> = HashSet::new();
+    for directive in batch.records.iter().flatten() {
+        if let Patch::Set(ParentKey::Key(key)) = &directive.parent
+            && !own_keys.contains(key)
+            && known.insert(key)
+        {
+            keys.push(key.clone());
+        }
+    }
+    Needs { keys, own_keys, fresh_ids: batch.records.len() }
+}
+
+/// What the plan of this batch must look at next, given the answer to [`needs`]. Empty when no record
+/// gives or changes a parent, which is what most batches that change nothing look like.
+pub fn needs_hierarchy(batch: &Batch, seen: &Snapshot) -> HierarchyNeeds {
+    let mut ancestors: HashSet<GroupId> = HashSet::new();
+    let mut movers: HashSet<GroupId> = HashSet::new();
+    for directive in batch.records.iter().flatten() {
+        let wanted = match &directive.parent {
+            Patch::Keep | Patch::Set(ParentKey::Unmatchable { .. }) => continue,
+            Patch::Clear => &[],
+            Patch::Set(ParentKey::Key(key)) => seen.matches(key),
+        };
+        let own = seen.matches(&directive.key).first().and_then(|id| seen.groups.get(id));
+        let Some(own) = own else {
+            ancestors.extend(wanted);
+            continue;
+        };
+        let stays = match own.parent {
+            Some(parent) => wanted.contains(&parent),
+            None => directive.parent == Patch::Clear,
+        };
+        if !stays {
+            ancestors.extend(wanted);
+            ancestors.insert(own.id);
+            movers.insert(own.id);
+        }
+    }
+    HierarchyNeeds {
+        ancestors_of: ancestors.into_iter().collect(),
+        heights_of: movers.into_iter().collect(),
+    }
+}
+
+/// Hands out the free ids from the lowest, leaving out those that records of the batch ask for.
+#[derive(Debug)]
+pub struct FreshIds<'a> {
+    ranges: std::slice::Iter<'a, (i64, i64)>,
+    current: std::ops::RangeInclusive<i64>,
+    asked_for: HashSet<GroupId>,
+}
+
+impl FreeIds {
+    /// A source of these ids for this batch.
+    pub fn source<'a>(&'a self, batch: &Batch) -> FreshIds<'a> {
+        let asked_for = batch.records.iter().filter_map(key_of).filter_map(|key| match key {
+            LookupKey::Id(id) => Some(*id),
+            LookupKey::Key(_) | LookupKey::Reference(_) => None,
+        });
+        #[expect(clippy::reversed_empty_ranges, reason = "an empty range is where the iteration starts")]
+        let current = 1..=0;
+        FreshIds { ranges: self.0.iter(), current, asked_for: asked_for.collect() }
+    }
+}
+
+impl IdSource for FreshIds<'_> {
+    /// # Panics
+    /// When the engine did not supply the ids that [`Needs`] asked for: a defect of the engine.
+    fn next_id(&mut self) -> GroupId {
+        loop {
+            let Some(number) = self.current.next() else {
+                let (first, last) = self.ranges.next().expect("an engine supplies as many ids as were asked for");
+                self.current = *first..=*last;
+                continue;
+            };
+            match GroupId::new(number) {
+                Some(id) if !self.asked_for.contains(&id) => return id,
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The closed list of things an engine can be told. Engines obey, they never decide.
+
+use crate::model::{Description, ExternalReference, GroupId, Name, PhotoUrl};
+
+/// Where the id of a created group comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdOrigin {
+    /// From the tenant's counter, which must not hand it out again.
+    Assigned,
+    /// From the caller; the counter stays where it is.
+    Given,
+}
+
+/// One change to one group. The engine stamps revision and time. Each group occurs once in a plan, and
+/// parents may come after their children.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Adds a living group.
+    Create {
+        /// Its id.
+        id: GroupId,
+        /// Where that id comes from.
+        id_origin: IdOrigin,
+        /// Its references.
+        references: Vec<ExternalReference>,
+        /// What it holds.
+        content: Content,
+    },
+    /// Replaces what a stored group holds.
+    Update {
+        /// Which group.
+        id: GroupId,
+        /// All it holds from now on.
+        content: Content,
+        /// A reference that is replaced: the stored one, and the one that takes its place.
+        reference: Option<(ExternalReference, ExternalReference)>,
+    },
+}
+
+/// What a group holds beside its identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Its name.
+    pub name: Name,
+    /// Its description.
+    pub description: Option<Description>,
+    /// Its parent; `None` for a root.
+    pub parent: Option<GroupId>,
+    /// Its picture.
+    pub photo_url: Option<PhotoUrl>,
+}
