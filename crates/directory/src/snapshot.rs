@@ -118,10 +118,7 @@ pub fn needs_hierarchy(batch: &Batch, seen: &Snapshot) -> HierarchyNeeds {
             movers.insert(own.id);
         }
     }
-    HierarchyNeeds {
-        ancestors_of: ancestors.into_iter().collect(),
-        heights_of: movers.into_iter().collect(),
-    }
+    HierarchyNeeds { ancestors_of: ancestors.into_iter().collect(), heights_of: movers.into_iter().collect() }
 }
 
 /// Hands out the free ids from the lowest, leaving out those that records of the batch ask for.
@@ -151,7 +148,8 @@ impl IdSource for FreshIds<'_> {
     fn next_id(&mut self) -> GroupId {
         loop {
             let Some(number) = self.current.next() else {
-                let (first, last) = self.ranges.next().expect("an engine supplies as many ids as were asked for");
+                let (first, last) =
+                    self.ranges.next().expect("an engine supplies as many ids as were asked for");
                 self.current = *first..=*last;
                 continue;
             };

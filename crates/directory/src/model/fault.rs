@@ -168,7 +168,9 @@ impl fmt::Display for KeyProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OuterWhiteSpace => formatter.write_str("must not start or end with white space"),
-            Self::Control(found) => write!(formatter, "must not hold the control character {}", Shown(*found)),
+            Self::Control(found) => {
+                write!(formatter, "must not hold the control character {}", Shown(*found))
+            }
             Self::Invisible(found) => {
                 write!(formatter, "must not hold {}, a character that shows nothing", Shown(*found))
             }

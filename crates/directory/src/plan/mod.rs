@@ -1,8 +1,16 @@
 //! The decision: what a batch does to what is stored, and what each record is told.
+//!
+//! [`plan`] is pure and total. It goes through the classes of rules §6 in their order:
+//! [`resolve`] (which group a record means; required fields, duplicates, ambiguity, archived matches),
+//! [`hierarchy`] (parents, cycles, depth), [`diff`] (what changes).
+
+mod diff;
+mod hierarchy;
+mod resolve;
 
 use crate::batch::Batch;
 use crate::clock::IdSource;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, RecordOutcome, RecordResult};
 use crate::snapshot::Snapshot;
 use crate::write::Write;
 
@@ -26,8 +34,31 @@ pub struct Plan {
     pub outcome: Outcome,
 }
 
-/// Plans a batch. Total: every batch gets a plan.
+/// Plans a batch. Total: every batch gets a plan, with one result for each record.
+///
+/// `seen` answers [`crate::needs`] and [`crate::needs_hierarchy`] of the same batch; nothing else is
+/// looked at. The results do not depend on the order of the records, except for assigned ids, which
+/// follow it. Takes time linear in the records and the groups seen; only a batch in which one failure
+/// after another takes back a parent change that another one needed costs a round for each of these.
 pub fn plan(batch: &Batch, seen: &Snapshot, cx: &mut PlanContext<'_>) -> Plan {
-    let _ = (batch, seen, cx.depth_limit, &mut cx.ids);
-    Plan::default()
+    let mut resolution = resolve::resolve(batch, seen);
+    let placements = hierarchy::settle(batch, seen, &mut resolution, cx.depth_limit);
+    let ids = diff::ids(batch, &resolution, cx.ids);
+    let mut writes = Vec::new();
+    let records = resolution.records.into_iter().enumerate().map(|(index, resolved)| {
+        let Ok(directive) = &batch.records[index] else { return failed(resolved.failures) };
+        if !resolved.failures.is_empty() {
+            return failed(resolved.failures);
+        }
+        let parent = diff::parent(placements[index], &ids);
+        let (write, outcome) = diff::diff(directive, resolved.target, ids[index], parent, seen);
+        writes.extend(write);
+        outcome
+    });
+    let outcome = Outcome { records: records.collect() };
+    Plan { writes, outcome }
+}
+
+fn failed(failures: Vec<crate::outcome::Failure>) -> RecordOutcome {
+    RecordOutcome { result: RecordResult::Failed(failures), warnings: Vec::new() }
 }

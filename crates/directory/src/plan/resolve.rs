@@ -1,0 +1,167 @@
+//! Which stored group each record means, and what can be said about it without the tree:
+//! classes 1–6 of the order of checks (rules §6).
+
+use std::collections::HashMap;
+
+use crate::batch::{Batch, Record, key_of};
+use crate::directive::LookupKey;
+use crate::model::{ExternalReference, Group, GroupId, Source};
+use crate::outcome::{Failure, Field};
+use crate::snapshot::Snapshot;
+
+/// The group that a record means.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Target<'a> {
+    /// A stored group, archived or not.
+    Stored(&'a Group),
+    /// None is stored: the record would create it.
+    New,
+    /// It cannot be told: the key could not be read, or is ambiguous.
+    Unknown,
+}
+
+/// What is known of one record so far. It is good as long as `failures` is empty.
+#[derive(Debug)]
+pub(super) struct Resolved<'a> {
+    pub(super) target: Target<'a>,
+    pub(super) failures: Vec<Failure>,
+}
+
+/// What is known of all records.
+#[derive(Debug)]
+pub(super) struct Resolution<'a> {
+    pub(super) records: Vec<Resolved<'a>>,
+    /// The records that would create a group, by every key that would find that group: of several
+    /// records with one key, the first.
+    creators: HashMap<LookupKey, Vec<usize>>,
+}
+
+impl Resolution<'_> {
+    pub(super) fn is_good(&self, index: usize) -> bool {
+        self.records[index].failures.is_empty()
+    }
+
+    /// The records, in order, that would create a group with this key, failing ones included. Several only
+    /// where their own keys differ.
+    pub(super) fn creators(&self, key: &LookupKey) -> &[usize] {
+        self.creators.get(key).map_or(&[], Vec::as_slice)
+    }
+}
+
+pub(super) fn resolve<'a>(batch: &Batch, seen: &'a Snapshot) -> Resolution<'a> {
+    let mut records: Vec<Resolved<'a>> =
+        batch.records.iter().map(|record| resolve_one(record, seen)).collect();
+    reject_duplicates(batch, &mut records);
+    for (record, resolved) in batch.records.iter().zip(&mut records) {
+        if resolved.failures.is_empty() {
+            resolved.failures.extend(unfit_match(record, resolved.target, seen));
+        }
+    }
+    let creators = creators(batch, &records);
+    Resolution { records, creators }
+}
+
+/// The target, and classes 1–3: all faults of the record together, the main one first.
+fn resolve_one<'a>(record: &Record, seen: &'a Snapshot) -> Resolved<'a> {
+    let target = match key_of(record).map(|key| seen.matches(key)) {
+        Some([]) => Target::New,
+        Some([id]) => seen.groups.get(id).map_or(Target::Unknown, Target::Stored),
+        Some(_) | None => Target::Unknown,
+    };
+    let (mut failures, lacks_name) = match record {
+        Ok(directive) => (Vec::new(), directive.name.is_none()),
+        Err(rejection) => (rejection.failures.clone(), rejection.lacks_name),
+    };
+    if lacks_name && matches!(target, Target::New) {
+        failures.push(Failure::RequiredFieldMissing(Field::Name));
+    }
+    failures.sort_by_key(Failure::code);
+    Resolved { target, failures }
+}
+
+/// What two records have in common when they mean one group.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity<'b> {
+    Stored(GroupId),
+    Key(&'b LookupKey),
+}
+
+/// Class 4. A record with other faults counts too, as long as its key can be read; its own faults
+/// remain what it is told.
+fn reject_duplicates(batch: &Batch, records: &mut [Resolved<'_>]) {
+    let mut first: HashMap<Identity<'_>, usize> = HashMap::with_capacity(records.len());
+    let mut shared: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (index, record) in batch.records.iter().enumerate() {
+        let Some(key) = key_of(record) else { continue };
+        let identity = match records[index].target {
+            Target::Stored(group) => Identity::Stored(group.id),
+            Target::New | Target::Unknown => Identity::Key(key),
+        };
+        let start = *first.entry(identity).or_insert(index);
+        if start != index {
+            shared.entry(start).or_insert_with(|| vec![start]).push(index);
+        }
+    }
+    for members in shared.values() {
+        for &index in members.iter().filter(|&&index| records[index].failures.is_empty()).collect::<Vec<_>>()
+        {
+            let peers =
+                members.iter().copied().filter(|&peer| peer != index).take(Failure::MAX_PEERS).collect();
+            let failure = Failure::DuplicateInRequest { peers, others: members.len() - 1 };
+            records[index].failures.push(failure);
+        }
+    }
+}
+
+/// Classes 5 and 6.
+fn unfit_match(record: &Record, target: Target<'_>, seen: &Snapshot) -> Option<Failure> {
+    match target {
+        Target::Stored(group) if group.is_archived() => Some(Failure::ArchivedGroupExists { id: group.id }),
+        Target::Stored(_) | Target::New => None,
+        Target::Unknown => {
+            let groups = key_of(record).map_or(0, |key| seen.matches(key).len());
+            Some(Failure::AmbiguousGroupIdentifier { field: Field::Key, groups })
+        }
+    }
+}
+
+fn creators(batch: &Batch, records: &[Resolved<'_>]) -> HashMap<LookupKey, Vec<usize>> {
+    let mut creators: HashMap<LookupKey, Vec<usize>> = HashMap::new();
+    for (index, record) in batch.records.iter().enumerate() {
+        if let (Target::New, Some(key)) = (records[index].target, key_of(record)) {
+            for found_by in keys_of_created(key, record) {
+                let known = creators.entry(found_by).or_default();
+                if !known.iter().any(|&other| key_of(&batch.records[other]) == Some(key)) {
+                    known.push(index);
+                }
+            }
+        }
+    }
+    creators
+}
+
+/// Every key that would find the group that this record would create.
+fn keys_of_created(key: &LookupKey, record: &Record) -> Vec<LookupKey> {
+    match key {
+        LookupKey::Id(_) => vec![key.clone()],
+        LookupKey::Reference(reference) => vec![LookupKey::Key(reference.key.clone()), key.clone()],
+        LookupKey::Key(_) => {
+            let reference = record.as_ref().ok().and_then(|directive| {
+                created_reference(key, directive.source.as_ref()).map(LookupKey::Reference)
+            });
+            [key.clone()].into_iter().chain(reference).collect()
+        }
+    }
+}
+
+/// The reference of the group that a create with this key makes.
+pub(super) fn created_reference(key: &LookupKey, source: Option<&Source>) -> Option<ExternalReference> {
+    match key {
+        LookupKey::Id(_) => None,
+        LookupKey::Reference(reference) => Some(reference.clone()),
+        LookupKey::Key(key) => {
+            let source = source.cloned().unwrap_or_else(Source::unnamed);
+            Some(ExternalReference { source, key: key.clone() })
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Random directories and random hostile batches over a small space of keys, so that records collide.
+
+use directory::*;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::world::{TENANT, World};
+
+/// Small, so that random trees reach it.
+pub(crate) const DEPTH_LIMIT: usize = 5;
+const KEYS: usize = 14;
+const SOURCES: [&str; 3] = ["", "A", "B"];
+
+/// How the records of one batch name their groups. A face uses one kind in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Key,
+    Reference,
+    Id,
+}
+
+/// A directory with a forest no deeper than [`DEPTH_LIMIT`], some groups archived, some without a
+/// reference, some with two, some keys in two sources.
+pub(crate) fn world() -> impl Strategy<Value = World> {
+    let group = (
+        vec((0..SOURCES.len(), 0..KEYS), 0..3),
+        option::weighted(0.8, any::<prop::sample::Index>()),
+        0..10u8,
+    );
+    (vec(group, 0..22), 0..40i64).prop_map(|(groups, next_id)| {
+        let mut world = World { next_id, ..World::default() };
+        let mut taken = std::collections::HashSet::new();
+        for (references, parent, dice) in groups {
+            let ids: Vec<GroupId> = world.groups.keys().copied().collect();
+            let parent = parent.filter(|_| !ids.is_empty()).map(|index| ids[index.index(ids.len())]);
+            let parent = parent.filter(|id| {
+                world.level(*id).is_some_and(|level| level < DEPTH_LIMIT) && !world.groups[id].is_archived()
+            });
+            let references: Vec<_> = references.into_iter().filter(|pair| taken.insert(*pair)).collect();
+            let names: Vec<_> =
+                references.iter().map(|(source, key)| (SOURCES[*source], key_text(*key))).collect();
+            let borrowed: Vec<_> = names.iter().map(|(source, key)| (*source, key.as_str())).collect();
+            let id = world.add(&borrowed, parent);
+            if dice == 0 {
+                world.archive(id);
+            }
+        }
+        // Given ids may lie above the counter; the counter may lie anywhere.
+        world.next_id = next_id;
+        world
+    })
+}
+
+/// Keys 0 and 1 differ only by case.
+fn key_text(number: usize) -> String {
+    if number == 1 { "K0".to_owned() } else { format!("k{number}") }
+}
+
+fn lookup_key(kind: Kind) -> BoxedStrategy<LookupKey> {
+    let key = (0..KEYS).prop_map(|number| ReferenceKey::from_stored(&key_text(number)));
+    let source = prop::sample::select(&SOURCES[..]).prop_map(Source::from_stored);
+    match kind {
+        Kind::Key => key.prop_map(LookupKey::Key).boxed(),
+        Kind::Reference => (source, key)
+            .prop_map(|(source, key)| LookupKey::Reference(ExternalReference { source, key }))
+            .boxed(),
+        Kind::Id => (1..45i64).prop_map(|id| LookupKey::Id(GroupId::new(id).expect("small"))).boxed(),
+    }
+}
+
+/// A parent is named like the groups themselves, and in any way where ids are given, because then no key
+/// comes into being: a key that is ambiguous only among records of which some fail, or an id that one
+/// batch assigns, would be found by the next batch.
+fn parent_key(kind: Kind) -> BoxedStrategy<ParentKey> {
+    let key = match kind {
+        Kind::Key => lookup_key(Kind::Key),
+        Kind::Reference => lookup_key(Kind::Reference),
+        Kind::Id => {
+            prop_oneof![lookup_key(Kind::Key), lookup_key(Kind::Reference), lookup_key(Kind::Id)].boxed()
+        }
+    };
+    prop_oneof![
+        30 => key.prop_map(ParentKey::Key),
+        1 => Just(ParentKey::Unmatchable { length: 70 }),
+    ]
+    .boxed()
+}
+
+fn patch<T: Clone + std::fmt::Debug + 'static>(value: BoxedStrategy<T>) -> impl Strategy<Value = Patch<T>> {
+    prop_oneof![2 => Just(Patch::Keep), 1 => Just(Patch::Clear), 4 => value.prop_map(Patch::Set)]
+}
+
+fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
+    let source = if kind == Kind::Key { 2 } else { 0 };
+    let text = |count: u8| (0..count).prop_map(|number| format!("text {number}"));
+    (
+        lookup_key(kind),
+        (0..10u8, prop::sample::select(&SOURCES[1..]))
+            .prop_map(move |(dice, name)| (dice < source).then(|| Source::from_stored(name))),
+        option::weighted(0.8, text(3).prop_map(Name::from_stored)),
+        patch(text(2).prop_map(Description::from_stored).boxed()),
+        patch(parent_key(kind)),
+        patch(Just(PhotoUrl::from_stored("https://example.org/a")).boxed()),
+    )
+        .prop_map(|(key, source, name, description, parent, photo_url)| Directive {
+            key,
+            source,
+            name,
+            description,
+            parent,
+            photo_url,
+        })
+}
+
+fn record(kind: Kind) -> impl Strategy<Value = Record> {
+    let fault = Failure::Validation { field: Some(Field::PhotoUrl), fault: Fault::UrlScheme };
+    let rejection = (option::of(lookup_key(kind)), any::<bool>())
+        .prop_map(move |(key, lacks_name)| Err(Rejection { key, lacks_name, failures: vec![fault.clone()] }));
+    prop_oneof![12 => directive(kind).prop_map(Ok), 1 => rejection]
+}
+
+/// 1–16 records of one kind.
+pub(crate) fn batch() -> impl Strategy<Value = Batch> {
+    let kind = prop_oneof![3 => Just(Kind::Key), 1 => Just(Kind::Reference), 1 => Just(Kind::Id)];
+    let records = kind.prop_flat_map(|kind| vec(record(kind), 1..17));
+    records.prop_map(|records| Batch::new(TENANT, records).expect("not empty, not too large"))
+}
+
+/// Batches of nothing but moves within a small tree: cycles, swaps and depths in plenty.
+pub(crate) fn moves() -> impl Strategy<Value = Batch> {
+    let record = (lookup_key(Kind::Key), patch(parent_key(Kind::Key))).prop_map(|(key, parent)| {
+        Ok(Directive { name: Some(Name::from_stored("moved")), parent, ..Directive::new(key) })
+    });
+    vec(record, 1..17).prop_map(|records| {
+        let mut seen = std::collections::HashSet::new();
+        let distinct =
+            |record: &Record| record.as_ref().is_ok_and(|directive| seen.insert(directive.key.clone()));
+        let records = records.into_iter().filter(distinct).collect();
+        Batch::new(TENANT, records).expect("not empty, not too large")
+    })
+}

@@ -1,0 +1,221 @@
+//! The laws: total, one to one, order-free, idempotent, silent rejection, sufficient, acyclic.
+
+use std::collections::{BTreeMap, HashSet};
+
+use directory::*;
+use proptest::prelude::*;
+
+use crate::generate::{DEPTH_LIMIT, batch, moves, world};
+use crate::world::World;
+
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn any_batch() -> impl Strategy<Value = Batch> {
+    prop_oneof![batch(), moves()]
+}
+
+fn applied(world: &World, batch: &Batch) -> (World, Plan) {
+    let plan = world.plan(batch, DEPTH_LIMIT);
+    let mut after = world.clone();
+    after.apply(&plan.writes);
+    (after, plan)
+}
+
+fn key_of(record: &Record) -> Option<&LookupKey> {
+    match record {
+        Ok(directive) => Some(&directive.key),
+        Err(rejection) => rejection.key.as_ref(),
+    }
+}
+
+/// What a record was told, without what may depend on the order: assigned ids, and the numbers of other
+/// records, which are named by their keys instead.
+fn told(batch: &Batch, plan: &Plan, index: usize) -> String {
+    let outcome = &plan.outcome.records[index];
+    let told = match &outcome.result {
+        RecordResult::Created { .. } => "created".to_owned(),
+        RecordResult::Updated { changes, .. } => {
+            let changes = changes.iter().map(|change| (&change.field, &change.from, &change.to));
+            format!("updated {:?}", changes.collect::<Vec<_>>())
+        }
+        RecordResult::Unchanged { id } => format!("unchanged {id}"),
+        RecordResult::Failed(failures) => format!(
+            "failed {:?}",
+            failures
+                .iter()
+                .map(|failure| {
+                    match failure {
+                        // With more than ten others, which ten are named does depend on the order.
+                        Failure::DuplicateInRequest { others, .. } => format!("{others} duplicates"),
+                        Failure::ParentFailedInRequest { parent } => {
+                            format!("below {:?}", key_of(&batch.records[*parent]))
+                        }
+                        other => format!("{other:?}"),
+                    }
+                })
+                .collect::<Vec<_>>()
+        ),
+    };
+    format!("{told} {:?}", outcome.warnings)
+}
+
+/// The directory with each group under its references or, having none, its id; assigned ids taken out.
+fn by_name(world: &World) -> BTreeMap<String, String> {
+    let name = |id: GroupId| {
+        let references = &world.groups[&id].references;
+        if references.is_empty() { id.to_string() } else { format!("{references:?}") }
+    };
+    let entry = |group: &Group| {
+        let state =
+            (&group.name, &group.description, group.parent.map(name), &group.photo_url, group.archived_at);
+        (name(group.id), format!("{state:?}"))
+    };
+    world.groups.values().map(entry).collect()
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn one_result_a_record_and_at_most_one_write(world in world(), batch in any_batch()) {
+        let plan = world.plan(&batch, DEPTH_LIMIT);
+        prop_assert_eq!(plan.outcome.records.len(), batch.records.len());
+        let done = |outcome: &&RecordOutcome| {
+            matches!(outcome.result, RecordResult::Created { .. } | RecordResult::Updated { .. })
+        };
+        prop_assert_eq!(plan.outcome.records.iter().filter(done).count(), plan.writes.len());
+        let ids: HashSet<GroupId> = plan.writes.iter().map(|write| match write {
+            Write::Create { id, .. } | Write::Update { id, .. } => *id,
+        }).collect();
+        prop_assert_eq!(ids.len(), plan.writes.len());
+    }
+
+    #[test]
+    fn the_order_of_the_records_changes_nothing(
+        (world, batch, order) in (world(), any_batch()).prop_flat_map(|(world, batch)| {
+            let order: Vec<usize> = (0..batch.records.len()).collect();
+            (Just(world), Just(batch), Just(order).prop_shuffle())
+        })
+    ) {
+        let records = order.iter().map(|index| batch.records[*index].clone()).collect();
+        let shuffled = Batch { tenant: batch.tenant, records };
+        let (after, plan) = applied(&world, &batch);
+        let (after_shuffled, plan_shuffled) = applied(&world, &shuffled);
+        for (place, index) in order.iter().enumerate() {
+            prop_assert_eq!(told(&batch, &plan, *index), told(&shuffled, &plan_shuffled, place));
+        }
+        prop_assert_eq!(by_name(&after), by_name(&after_shuffled));
+    }
+
+    #[test]
+    fn the_same_batch_again_changes_nothing(world in world(), batch in any_batch()) {
+        let (after, first) = applied(&world, &batch);
+        let second = after.plan(&batch, DEPTH_LIMIT);
+        prop_assert_eq!(&second.writes, &vec![]);
+        for (first, second) in first.outcome.records.iter().zip(&second.outcome.records) {
+            match (&first.result, &second.result) {
+                (RecordResult::Failed(first), RecordResult::Failed(second)) => prop_assert_eq!(first, second),
+                (
+                    RecordResult::Created { id } | RecordResult::Updated { id, .. } | RecordResult::Unchanged { id },
+                    RecordResult::Unchanged { id: again },
+                ) => prop_assert_eq!(id, again),
+                (first, second) => prop_assert!(false, "{:?} became {:?}", first, second),
+            }
+        }
+    }
+
+    #[test]
+    fn a_rejected_record_changes_nothing(world in world(), batch in any_batch()) {
+        let (after, plan) = applied(&world, &batch);
+        for (record, outcome) in batch.records.iter().zip(&plan.outcome.records) {
+            if let (Some(key), RecordResult::Failed(_)) = (key_of(record), &outcome.result) {
+                let before = world.find(key);
+                prop_assert_eq!(&before, &after.find(key), "groups of {:?}", key);
+                // With an ambiguous key, another record may well mean one of these groups by another key.
+                if let [id] = before[..] {
+                    prop_assert_eq!(&world.groups[&id], &after.groups[&id]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn records_that_cannot_be_read_do_not_touch_the_others(world in world(), batch in any_batch(), bad in 0..4usize) {
+        let unreadable = Rejection {
+            key: None,
+            lacks_name: true,
+            failures: vec![Failure::Validation { field: None, fault: Fault::NotAnObject(directory::model::JsonType::Null) }],
+        };
+        let mut records = vec![Err(unreadable); bad];
+        records.extend(batch.records.iter().cloned());
+        let more = Batch { tenant: batch.tenant, records };
+        let (after, plan) = applied(&world, &batch);
+        let (after_more, plan_more) = applied(&world, &more);
+        for index in 0..batch.records.len() {
+            prop_assert_eq!(told(&batch, &plan, index), told(&more, &plan_more, index + bad));
+        }
+        prop_assert_eq!(after, after_more);
+    }
+
+    #[test]
+    fn nothing_is_looked_at_that_was_not_asked_for(world in world(), batch in any_batch()) {
+        let seen = world.snapshot(&batch);
+        let mut more = seen.clone();
+        for group in world.groups.values() {
+            let references = group.references.iter().flat_map(|reference| {
+                [LookupKey::Key(reference.key.clone()), LookupKey::Reference(reference.clone())]
+            });
+            for key in references.chain([LookupKey::Id(group.id)]) {
+                more.matches.insert(key.clone(), world.find(&key));
+            }
+            more.groups.insert(group.id, group.clone());
+            world.add_ancestors(group.id, &mut more);
+        }
+        let planned = |seen: &Snapshot| {
+            let ids = &mut seen.free_ids.source(&batch);
+            plan(&batch, seen, &mut PlanContext { ids, depth_limit: DEPTH_LIMIT })
+        };
+        prop_assert_eq!(planned(&seen), planned(&more));
+    }
+
+    #[test]
+    fn what_is_stored_stays_a_forest_within_its_depth(world in world(), batch in any_batch()) {
+        let (after, _) = applied(&world, &batch);
+        for group in after.groups.values() {
+            let level = after.level(group.id);
+            prop_assert!(level.is_some_and(|level| level <= DEPTH_LIMIT), "{} on level {level:?}", group.id);
+            let moved = world.groups.get(&group.id).is_none_or(|before| before.parent != group.parent);
+            if let (true, Some(parent)) = (moved, group.parent) {
+                prop_assert!(!after.groups[&parent].is_archived(), "{} moved below an archived group", group.id);
+            }
+            for reference in &group.references {
+                let owners = after.find(&LookupKey::Reference(reference.clone()));
+                prop_assert_eq!(owners, vec![group.id]);
+            }
+        }
+    }
+
+    #[test]
+    fn no_record_fails_for_the_tree_without_a_reason(world in world(), batch in moves()) {
+        let (after, plan) = applied(&world, &batch);
+        for (record, outcome) in batch.records.iter().zip(&plan.outcome.records) {
+            let (Ok(directive), RecordResult::Failed(failures)) = (record, &outcome.result) else { continue };
+            let Patch::Set(ParentKey::Key(parent)) = &directive.parent else { continue };
+            match &failures[0] {
+                Failure::HierarchyTooDeep { level, limit } => prop_assert!(level > limit),
+                Failure::HierarchyCycle { path } => {
+                    prop_assert_eq!(&path.steps[0], &directive.key.to_string());
+                    prop_assert!(path.steps.len() > 1);
+                }
+                Failure::ParentGroupNotFound { .. } => prop_assert!(world.find(parent).is_empty() && after.find(parent).is_empty()),
+                Failure::ParentFailedInRequest { parent } => {
+                    prop_assert!(matches!(plan.outcome.records[*parent].result, RecordResult::Failed(_)));
+                }
+                _ => {}
+            }
+        }
+    }
+}

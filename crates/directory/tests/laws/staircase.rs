@@ -1,0 +1,172 @@
+//! The staircase: a record with every fault, repaired one at a time. After each repair the next code in
+//! the order of precedence appears, and no code is left out.
+
+use directory::*;
+
+use crate::world::{TENANT, World};
+
+const DEPTH_LIMIT: usize = 3;
+
+/// `archived`, two groups with the key `twice`, and the chain `a` > `b` > `c` as deep as allowed.
+fn world() -> World {
+    let mut world = World::default();
+    let archived = world.add(&[("", "archived")], None);
+    world.archive(archived);
+    world.add(&[("A", "twice")], None);
+    world.add(&[("B", "twice")], None);
+    let a = world.add(&[("", "a")], None);
+    let b = world.add(&[("", "b")], Some(a));
+    world.add(&[("", "c")], Some(b));
+    world
+}
+
+fn directive(key: &str, parent: Option<&str>) -> Directive {
+    let parent = parent.map_or(Patch::Keep, |parent| Patch::Set(ParentKey::Key(World::key(parent))));
+    Directive { name: Some(Name::from_stored("n")), parent, ..Directive::new(World::key(key)) }
+}
+
+/// The codes that the first record is told when it is sent together with the others.
+fn codes(first: Record, others: Vec<Directive>) -> Vec<&'static str> {
+    let records = std::iter::once(first).chain(others.into_iter().map(Ok)).collect();
+    let batch = Batch::new(TENANT, records).expect("a small batch");
+    let plan = world().plan(&batch, DEPTH_LIMIT);
+    match &plan.outcome.records[0].result {
+        RecordResult::Failed(failures) => failures.iter().map(|failure| failure.code().as_str()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn each_repair_shows_the_next_code() {
+    let bad_name = || Failure::Validation {
+        field: Some(Field::Description),
+        fault: Fault::TooLong { length: 300, limit: 255 },
+    };
+    let rejected = |key: &str, lacks_name| {
+        Err(Rejection { key: Some(World::key(key)), lacks_name, failures: vec![bad_name()] })
+    };
+    let duplicate = |key: &str| vec![directive(key, Some("nowhere"))];
+    let steps: Vec<(Record, Vec<Directive>)> = vec![
+        (rejected("new", true), duplicate("new")),
+        (rejected("new", false), duplicate("new")),
+        (Ok(directive("twice", Some("twice"))), duplicate("twice")),
+        (Ok(directive("twice", Some("twice"))), vec![]),
+        (Ok(directive("archived", Some("archived"))), vec![]),
+        (Ok(directive("new", Some("new"))), vec![]),
+        (Ok(directive("new", Some("nowhere"))), vec![]),
+        (Ok(directive("new", Some("archived"))), vec![]),
+        (Ok(directive("new", Some("failing"))), vec![directive("failing", Some("nowhere"))]),
+        (Ok(directive("a", Some("fine"))), vec![directive("fine", Some("c"))]),
+        (Ok(directive("new", Some("fine"))), vec![directive("fine", Some("c"))]),
+        (Ok(directive("new", Some("b"))), vec![]),
+    ];
+    let shown: Vec<&str> = steps
+        .into_iter()
+        .map(|(first, others)| codes(first, others).first().copied().unwrap_or(""))
+        .collect();
+    let expected: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).chain([""]).collect();
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn all_faults_of_the_record_itself_are_reported_together() {
+    let record = Err(Rejection {
+        key: Some(World::key("new")),
+        lacks_name: true,
+        failures: vec![
+            Failure::Validation {
+                field: Some(Field::Description),
+                fault: Fault::TooLong { length: 300, limit: 255 },
+            },
+            Failure::Validation { field: Some(Field::PhotoUrl), fault: Fault::UrlScheme },
+        ],
+    });
+    assert_eq!(codes(record, vec![]), ["REQUIRED_FIELD_MISSING", "VALIDATION_ERROR", "VALIDATION_ERROR"]);
+}
+
+/// Each record with what the others do to it: rules §4, one rule a line.
+#[test]
+fn the_rules_of_the_tree() {
+    let check = |records: &[(&str, Option<&str>)], expected: &[&str]| {
+        let records: Vec<Record> = records
+            .iter()
+            .map(|(key, parent)| {
+                Ok(match parent {
+                    Some("") => Directive { parent: Patch::Clear, ..directive(key, None) },
+                    parent => directive(key, *parent),
+                })
+            })
+            .collect();
+        let batch = Batch::new(TENANT, records).expect("a small batch");
+        let plan = world().plan(&batch, DEPTH_LIMIT);
+        let told: Vec<&str> = plan
+            .outcome
+            .records
+            .iter()
+            .map(|outcome| match &outcome.result {
+                RecordResult::Failed(failures) => failures[0].code().as_str(),
+                RecordResult::Created { .. } => "created",
+                RecordResult::Updated { .. } => "updated",
+                RecordResult::Unchanged { .. } => "unchanged",
+            })
+            .collect();
+        assert_eq!(told, expected, "{batch:?}");
+    };
+    // The parent may come later, and from any record.
+    check(&[("x", Some("y")), ("y", Some("z")), ("z", None)], &["created", "created", "created"]);
+    // A swap of parent and child that ends without a cycle.
+    check(&[("a", Some("b")), ("b", Some(""))], &["updated", "updated"]);
+    // Cycles: of two new ones, of a stored one below its own grandchild, of three.
+    check(
+        &[("x", Some("y")), ("y", Some("x")), ("ok", None)],
+        &["HIERARCHY_CYCLE", "HIERARCHY_CYCLE", "created"],
+    );
+    check(&[("a", Some("c"))], &["HIERARCHY_CYCLE"]);
+    check(
+        &[("x", Some("y")), ("y", Some("z")), ("z", Some("x")), ("w", Some("x"))],
+        &["HIERARCHY_CYCLE", "HIERARCHY_CYCLE", "HIERARCHY_CYCLE", "PARENT_FAILED_IN_REQUEST"],
+    );
+    // Only records whose own parent change lies on the cycle fail.
+    check(&[("a", Some("c")), ("b", None)], &["HIERARCHY_CYCLE", "updated"]);
+    // Taking back one move can make another one fail.
+    check(&[("b", Some("nowhere")), ("a", Some("b"))], &["PARENT_GROUP_NOT_FOUND", "HIERARCHY_CYCLE"]);
+    // The child of a failing record stands if the parent is stored anyway.
+    check(&[("b", Some("nowhere")), ("x", Some("b"))], &["PARENT_GROUP_NOT_FOUND", "created"]);
+    // Depth: own place, and what moves along.
+    check(&[("x", Some("c"))], &["HIERARCHY_TOO_DEEP"]);
+    check(&[("top", None), ("a", Some("top"))], &["created", "HIERARCHY_TOO_DEEP"]);
+    // What moves away in the same batch does not count.
+    check(&[("top", None), ("a", Some("top")), ("c", Some(""))], &["created", "updated", "updated"]);
+    // Unless it comes back because its own record fails.
+    check(
+        &[("top", None), ("a", Some("top")), ("c", Some("nowhere"))],
+        &["created", "HIERARCHY_TOO_DEEP", "PARENT_GROUP_NOT_FOUND"],
+    );
+    // A parent that is stored already is no parent change.
+    check(&[("c", Some("b")), ("c2", Some("b"))], &["updated", "created"]);
+}
+
+#[test]
+fn a_chain_that_is_too_long_fails_from_the_first_level_that_is() {
+    let records = (0..1000).rev().map(|level| {
+        let parent = (level > 0).then(|| format!("n{}", level - 1));
+        Ok(directive(&format!("n{level}"), parent.as_deref()))
+    });
+    let batch = Batch::new(TENANT, records.collect()).expect("1000 records");
+    let plan = World::default().plan(&batch, directory::DEPTH_LIMIT);
+    for (index, outcome) in plan.outcome.records.iter().enumerate() {
+        let level = 1000 - index;
+        match &outcome.result {
+            RecordResult::Created { .. } => {
+                assert!(level <= directory::DEPTH_LIMIT, "level {level} was created")
+            }
+            RecordResult::Failed(failures) => {
+                assert_eq!(
+                    failures[..],
+                    [Failure::HierarchyTooDeep { level, limit: directory::DEPTH_LIMIT }]
+                );
+            }
+            other => panic!("level {level}: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! A directory of one tenant in memory, as plain as can be: it answers needs and obeys writes.
+
+use std::collections::{BTreeMap, HashSet};
+
+use directory::write::Content;
+use directory::*;
+
+pub(crate) const TENANT: TenantId = TenantId(1);
+
+/// The groups of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct World {
+    pub(crate) groups: BTreeMap<GroupId, Group>,
+    pub(crate) next_id: i64,
+    pub(crate) revision: i64,
+}
+
+impl World {
+    pub(crate) fn key(text: &str) -> LookupKey {
+        LookupKey::Key(ReferenceKey::parse(text).expect("a good key"))
+    }
+
+    /// Adds a group and returns its id.
+    pub(crate) fn add(&mut self, references: &[(&str, &str)], parent: Option<GroupId>) -> GroupId {
+        self.next_id += 1;
+        let id = GroupId::new(self.next_id).expect("a small number");
+        let reference = |(source, key): &(&str, &str)| ExternalReference {
+            source: Source::from_stored(source),
+            key: ReferenceKey::from_stored(key),
+        };
+        let group = Group {
+            id,
+            references: references.iter().map(reference).collect(),
+            name: Name::from_stored("stored"),
+            description: None,
+            parent,
+            photo_url: None,
+            archived_at: None,
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+            revision: 0,
+        };
+        self.groups.insert(id, group);
+        id
+    }
+
+    pub(crate) fn archive(&mut self, id: GroupId) {
+        self.groups.get_mut(&id).expect("a stored group").archived_at = Some(Timestamp(0));
+    }
+
+    pub(crate) fn find(&self, key: &LookupKey) -> Vec<GroupId> {
+        let means = |group: &&Group| match key {
+            LookupKey::Id(id) => group.id == *id,
+            LookupKey::Key(key) => group.references.iter().any(|reference| reference.key == *key),
+            LookupKey::Reference(reference) => group.references.contains(reference),
+        };
+        self.groups.values().filter(means).map(|group| group.id).collect()
+    }
+
+    /// Exactly what the batch needs, nothing more.
+    pub(crate) fn snapshot(&self, batch: &Batch) -> Snapshot {
+        let needs = needs(batch);
+        let mut seen = Snapshot { revision: self.revision, ..Snapshot::default() };
+        for key in &needs.keys {
+            let found = self.find(key);
+            seen.groups.extend(found.iter().map(|id| (*id, self.groups[id].clone())));
+            if !found.is_empty() {
+                seen.matches.insert(key.clone(), found);
+            } else if needs.own_keys.contains(key) {
+                self.add_similar(key, &mut seen);
+            }
+        }
+        seen.free_ids = self.free_ids(needs.fresh_ids);
+        let hierarchy = needs_hierarchy(batch, &seen);
+        for id in &hierarchy.ancestors_of {
+            self.add_ancestors(*id, &mut seen);
+        }
+        let movers: HashSet<GroupId> = hierarchy.heights_of.iter().copied().collect();
+        seen.heights = hierarchy.heights_of.iter().map(|id| (*id, self.height(*id, &movers))).collect();
+        seen
+    }
+
+    fn add_similar(&self, key: &LookupKey, seen: &mut Snapshot) {
+        let Some(wanted) = key.reference_key() else { return };
+        let stored = self.groups.values().flat_map(|group| &group.references);
+        let similar = stored.filter(|other| other.key != *wanted && other.key.folded() == wanted.folded());
+        let mut similar: Vec<_> = similar.cloned().collect();
+        similar.sort();
+        if !similar.is_empty() {
+            seen.similar.insert(key.clone(), similar);
+        }
+    }
+
+    fn free_ids(&self, wanted: usize) -> FreeIds {
+        let free = (self.next_id + 1..)
+            .filter(|id| GroupId::new(*id).is_some_and(|id| !self.groups.contains_key(&id)));
+        FreeIds(free.take(wanted).map(|id| (id, id)).collect())
+    }
+
+    pub(crate) fn add_ancestors(&self, id: GroupId, seen: &mut Snapshot) {
+        let mut next = Some(id);
+        while let Some(group) = next.and_then(|id| self.groups.get(&id)) {
+            let key = group.references.first().map(|reference| reference.key.clone());
+            seen.ancestors.insert(group.id, Ancestor { parent: group.parent, key });
+            next = group.parent;
+        }
+    }
+
+    fn height(&self, id: GroupId, stop: &HashSet<GroupId>) -> usize {
+        let children =
+            self.groups.values().filter(|child| child.parent == Some(id) && !stop.contains(&child.id));
+        1 + children.map(|child| self.height(child.id, stop)).max().unwrap_or(0)
+    }
+
+    pub(crate) fn plan(&self, batch: &Batch, depth_limit: usize) -> Plan {
+        let seen = self.snapshot(batch);
+        plan(batch, &seen, &mut PlanContext { ids: &mut seen.free_ids.source(batch), depth_limit })
+    }
+
+    pub(crate) fn apply(&mut self, writes: &[Write]) {
+        self.revision += i64::from(!writes.is_empty());
+        for write in writes {
+            match write {
+                Write::Create { id, id_origin, references, content } => {
+                    if *id_origin == IdOrigin::Assigned {
+                        self.next_id = self.next_id.max(id.get());
+                    }
+                    let group = Group {
+                        id: *id,
+                        references: references.clone(),
+                        name: content.name.clone(),
+                        description: None,
+                        parent: None,
+                        photo_url: None,
+                        archived_at: None,
+                        created_at: Timestamp(0),
+                        updated_at: Timestamp(0),
+                        revision: 0,
+                    };
+                    assert!(self.groups.insert(*id, group).is_none(), "id {id} is taken");
+                    self.hold(*id, content);
+                }
+                Write::Update { id, content, reference } => {
+                    self.hold(*id, content);
+                    if let Some((from, to)) = reference {
+                        let references = &mut self.groups.get_mut(id).expect("stored").references;
+                        let place = references.iter().position(|reference| reference == from);
+                        references[place.expect("the group has the reference")] = to.clone();
+                    }
+                }
+            }
+        }
+    }
+
+    fn hold(&mut self, id: GroupId, content: &Content) {
+        let group = self.groups.get_mut(&id).expect("only stored groups are updated");
+        assert!(!group.is_archived(), "an archived group was written");
+        group.name = content.name.clone();
+        group.description.clone_from(&content.description);
+        group.parent = content.parent;
+        group.photo_url.clone_from(&content.photo_url);
+        group.revision = self.revision;
+    }
+
+    /// The level of a group, or `None` if it lies on or below a cycle or under a group that is not there.
+    pub(crate) fn level(&self, id: GroupId) -> Option<usize> {
+        let mut level = 1;
+        let mut group = self.groups.get(&id)?;
+        while let Some(parent) = group.parent {
+            level += 1;
+            group = self.groups.get(&parent)?;
+            if level > self.groups.len() {
+                return None;
+            }
+        }
+        Some(level)
+    }
+}
