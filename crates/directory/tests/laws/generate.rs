@@ -31,21 +31,22 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     (vec(group, 0..22), 0..40i64).prop_map(|(groups, next_id)| {
         let mut world = World { next_id, ..World::default() };
         let mut taken = std::collections::HashSet::new();
+        let mut archived = Vec::new();
         for (references, parent, dice) in groups {
             let ids: Vec<GroupId> = world.groups.keys().copied().collect();
             let parent = parent.filter(|_| !ids.is_empty()).map(|index| ids[index.index(ids.len())]);
-            let parent = parent.filter(|id| {
-                world.level(*id).is_some_and(|level| level < DEPTH_LIMIT) && !world.groups[id].is_archived()
-            });
+            let parent = parent.filter(|id| world.level(*id).is_some_and(|level| level < DEPTH_LIMIT));
             let references: Vec<_> = references.into_iter().filter(|pair| taken.insert(*pair)).collect();
             let names: Vec<_> =
                 references.iter().map(|(source, key)| (SOURCES[*source], key_text(*key))).collect();
             let borrowed: Vec<_> = names.iter().map(|(source, key)| (*source, key.as_str())).collect();
             let id = world.add(&borrowed, parent);
             if dice == 0 {
-                world.archive(id);
+                archived.push(id);
             }
         }
+        // Archived last: living groups may lie below.
+        archived.into_iter().for_each(|id| world.archive(id));
         // Given ids may lie above the counter; the counter may lie anywhere.
         world.next_id = next_id;
         world

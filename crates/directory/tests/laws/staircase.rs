@@ -14,6 +14,7 @@ fn world() -> World {
     world.archive(archived);
     world.add(&[("A", "twice")], None);
     world.add(&[("B", "twice")], None);
+    world.add(&[("", "orphan")], Some(archived));
     let a = world.add(&[("", "a")], None);
     let b = world.add(&[("", "b")], Some(a));
     world.add(&[("", "c")], Some(b));
@@ -142,7 +143,8 @@ fn the_rules_of_the_tree() {
         &[("top", None), ("a", Some("top")), ("c", Some("nowhere"))],
         &["created", "HIERARCHY_TOO_DEEP", "PARENT_GROUP_NOT_FOUND"],
     );
-    // A parent that is stored already is no parent change.
+    // A parent that is stored already is no parent change, also when it has been archived since.
+    check(&[("orphan", Some("archived")), ("x", Some("archived"))], &["updated", "ARCHIVED_PARENT_GROUP"]);
     check(&[("c", Some("b")), ("c2", Some("b"))], &["updated", "created"]);
 }
 

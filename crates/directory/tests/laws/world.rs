@@ -101,8 +101,8 @@ impl World {
         let mut next = Some(id);
         while let Some(group) = next.and_then(|id| self.groups.get(&id)) {
             let key = group.references.first().map(|reference| reference.key.clone());
-            seen.ancestors.insert(group.id, Ancestor { parent: group.parent, key });
-            next = group.parent;
+            let known = seen.ancestors.insert(group.id, Ancestor { parent: group.parent, key });
+            next = group.parent.filter(|_| known.is_none());
         }
     }
 
