@@ -1,6 +1,13 @@
 //! `rosterd`: server, administration and client in one binary.
 
+mod auth;
 mod cli;
+mod clock;
+mod config;
+mod http;
+mod logging;
+mod metrics;
+mod service;
 
 fn main() -> std::process::ExitCode {
     cli::run()

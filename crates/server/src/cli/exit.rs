@@ -19,11 +19,10 @@ pub(crate) enum Exit {
     Unreachable = 6,
     /// The configuration, the data directory or its schema is not usable.
     Configuration = 7,
-    /// Interrupted from the terminal.
-    Interrupted = 130,
 }
 
-/// The table of exit codes, shown below every `--help`. Code 2 (usage) is clap's own.
+/// The table of exit codes, shown below every `--help`. Code 2 (usage) is clap's own; 130 is how a shell
+/// reports a process that SIGINT ended.
 pub(crate) const HELP: &str = "Exit codes:
   0    all well
   1    failed

@@ -1,11 +1,17 @@
 //! The command line: one subcommand a file.
 
+mod administration;
 mod exit;
 mod import;
+mod keys;
+mod openapi;
+mod serve;
+mod tenants;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use exit::Exit;
 
 /// Self-hosted, multi-tenant group directory with bulk upsert.
 #[derive(Debug, Parser)]
@@ -17,14 +23,41 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server on the embedded store.
+    Serve(serve::Arguments),
     /// Send the records of NDJSON or CSV files to a server, batch by batch.
     Import(import::Arguments),
+    /// Create and list tenants: isolated spaces of groups.
+    Tenants(tenants::Arguments),
+    /// Create, list and revoke access keys.
+    Keys(keys::Arguments),
+    /// Print the OpenAPI document of the server.
+    Openapi,
 }
 
 /// Parses the command line and runs the subcommand; the exit code says how it went ([`exit`]).
 pub(crate) fn run() -> ExitCode {
     match Arguments::parse().command {
+        Command::Serve(arguments) => settle(serve::run(&arguments)),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Tenants(arguments) => settle(tenants::run(&arguments)),
+        Command::Keys(arguments) => settle(keys::run(&arguments)),
+        Command::Openapi => settle(openapi::run()),
     }
     .into()
+}
+
+/// Tells what went wrong, with its causes, and how the process ends.
+fn settle(result: anyhow::Result<()>) -> Exit {
+    let Err(error) = result else { return Exit::Success };
+    administration::say(&format!("rosterd: {error:#}"));
+    match error.downcast_ref() {
+        Some(
+            store::StoreError::Schema(_)
+            | store::StoreError::Corrupt(_)
+            | store::StoreError::Locked(_)
+            | store::StoreError::Unavailable(_),
+        ) => Exit::Configuration,
+        _ => Exit::Failure,
+    }
 }

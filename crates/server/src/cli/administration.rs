@@ -1,0 +1,90 @@
+//! What the commands on the data directory share.
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use directory::Timestamp;
+use store::{Options, Purpose, Reader, Store, StoreError, Tenant, Transaction};
+
+use crate::config::DataDirectory;
+
+/// Opens the store for one command. A server may be running on it.
+pub(super) fn open(data: &DataDirectory) -> anyhow::Result<Box<dyn Store>> {
+    let path = data.path()?;
+    store::open(&path, &Options::new(Purpose::Admin))
+        .with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// Reads something.
+pub(super) fn read<T>(
+    store: &dyn Store,
+    mut job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut answer = None;
+    store.read(&mut |reader| {
+        answer = Some(job(reader)?);
+        Ok(())
+    })?;
+    answer.ok_or_else(|| StoreError::Internal("a read ended without an answer".into()))
+}
+
+/// Writes something, and waits until it is durable.
+pub(super) fn write<T: Send + 'static>(
+    store: &dyn Store,
+    mut job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let (answers, answer) = std::sync::mpsc::channel();
+    let (done, fate) = std::sync::mpsc::channel();
+    store.write(
+        Box::new(move |transaction| {
+            // The receiver outlives the job.
+            drop(answers.send(job(transaction)?));
+            Ok(())
+        }),
+        Box::new(move |result| drop(done.send(result))),
+    )?;
+    let silent = |_| StoreError::Internal("the writer ended without an answer".into());
+    fate.recv().map_err(silent)??;
+    // A job may have run more than once; its last run counts.
+    answer.try_iter().last().ok_or_else(|| StoreError::Internal("the job gave no answer".into()))
+}
+
+/// The tenant of this name, or an error that says what to do.
+pub(super) fn tenant(store: &dyn Store, name: &str) -> anyhow::Result<Tenant> {
+    read(store, |reader| reader.tenant_by_name(name))?.with_context(|| {
+        format!("there is no tenant {name:?}; `rosterd tenants list` shows them, `rosterd tenants create {name}` makes it")
+    })
+}
+
+/// Writes a line to stdout, for people or programs to read.
+pub(super) fn print(line: &str) -> anyhow::Result<()> {
+    writeln!(anstream::stdout(), "{line}").context("cannot write to stdout")
+}
+
+/// Writes a line to stderr. If even that fails there is nobody to tell.
+pub(super) fn say(line: &str) {
+    drop(writeln!(anstream::stderr(), "{line}"));
+}
+
+/// Prints a table for people.
+pub(super) fn print_table<const COLUMNS: usize>(
+    heading: [&str; COLUMNS],
+    rows: impl IntoIterator<Item = [String; COLUMNS]>,
+) -> anyhow::Result<()> {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(heading);
+    for row in rows {
+        table.add_row(row);
+    }
+    for line in table.lines() {
+        print(line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// A moment as people and programs read it: RFC 3339, UTC.
+pub(super) fn time(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |time| time.to_string())
+}

@@ -1,0 +1,127 @@
+//! `rosterd keys`
+
+use anyhow::bail;
+use clap::Subcommand;
+use directory::Clock as _;
+use serde_json::json;
+use store::AccessKey;
+
+use super::administration::{open, print, print_table, read, say, tenant, time, write};
+use crate::auth::{Scope, new_key};
+use crate::clock::SystemClock;
+use crate::config::DataDirectory;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create an access key and show it, the only time it can be shown.
+    Create {
+        /// The tenant whose groups it opens.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+        /// What it may do: groups:read, groups:write, admin; separated by commas.
+        #[arg(long, value_delimiter = ',', default_value = "groups:read,groups:write")]
+        scopes: Vec<Scope>,
+        /// Print one JSON object with id, tenant, scopes and key.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: DataDirectory,
+    },
+    /// List access keys, without their secrets.
+    List {
+        /// Only those of this tenant.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: DataDirectory,
+    },
+    /// Revoke an access key. It holds from the next request on, and cannot be undone.
+    Revoke {
+        /// The key's id, as `rosterd keys list` shows it.
+        id: String,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: DataDirectory,
+    },
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    match &arguments.command {
+        Command::Create { tenant, scopes, json, data } => create(tenant, scopes, *json, data),
+        Command::List { tenant, json, data } => list(tenant.as_deref(), *json, data),
+        Command::Revoke { id, json, data } => revoke(id, *json, data),
+    }
+}
+
+fn create(tenant_name: &str, scopes: &[Scope], json: bool, data: &DataDirectory) -> anyhow::Result<()> {
+    let store = open(data)?;
+    let tenant = tenant(&*store, tenant_name)?;
+    let mut scopes = scopes.to_vec();
+    scopes.sort_unstable();
+    scopes.dedup();
+    let key = new_key(tenant.id, &scopes, SystemClock.now())?;
+    let stored = key.stored.clone();
+    write(&*store, move |transaction| transaction.create_access_key(&stored))?;
+    if json {
+        let scopes: Vec<&str> = key.stored.scopes.split(' ').collect();
+        return print(
+            &json!({ "id": key.stored.id, "tenant": tenant.name, "scopes": scopes, "key": key.text })
+                .to_string(),
+        );
+    }
+    say(&format!(
+        "Created key {} of tenant {} for {}. It is shown only now:",
+        key.stored.id, tenant.name, key.stored.scopes
+    ));
+    print(&key.text)
+}
+
+fn list(tenant_name: Option<&str>, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
+    let store = open(data)?;
+    let only = tenant_name.map(|name| tenant(&*store, name)).transpose()?.map(|tenant| tenant.id);
+    let (tenants, keys) = read(&*store, |reader| Ok((reader.tenants()?, reader.access_keys(only)?)))?;
+    let name = |key: &AccessKey| {
+        let tenant = tenants.iter().find(|tenant| tenant.id == key.tenant);
+        tenant.map_or_else(|| key.tenant.0.to_string(), |tenant| tenant.name.clone())
+    };
+    if json {
+        let object = |key: &AccessKey| {
+            json!({
+                "id": key.id, "tenant": name(key), "scopes": key.scopes.split(' ').collect::<Vec<_>>(),
+                "createdAt": time(key.created_at), "revokedAt": key.revoked_at.map(time),
+            })
+        };
+        return print(&json!({ "keys": keys.iter().map(object).collect::<Vec<_>>() }).to_string());
+    }
+    let row = |key: &AccessKey| {
+        let revoked = key.revoked_at.map(time).unwrap_or_default();
+        [key.id.clone(), name(key), key.scopes.clone(), time(key.created_at), revoked]
+    };
+    print_table(["KEY", "TENANT", "SCOPES", "CREATED", "REVOKED"], keys.iter().map(row))
+}
+
+fn revoke(id: &str, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
+    let store = open(data)?;
+    let owned = id.to_owned();
+    let revoked =
+        write(&*store, move |transaction| transaction.revoke_access_key(&owned, SystemClock.now()))?;
+    if !revoked {
+        bail!("there is no key {id:?} that is not revoked yet; `rosterd keys list` shows them");
+    }
+    if json {
+        print(&json!({ "id": id, "revoked": true }).to_string())
+    } else {
+        print(&format!("revoked key {id}"))
+    }
+}

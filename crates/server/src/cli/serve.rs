@@ -1,0 +1,120 @@
+//! `rosterd serve`
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anyhow::Context as _;
+use directory::{Clock as _, DEPTH_LIMIT};
+use store::{Options, Purpose, Store, Tenant};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::administration::{read, say, write};
+use crate::auth::{NewKey, Scope, new_key};
+use crate::clock::SystemClock;
+use crate::config::DataDirectory;
+use crate::http::{App, connection, router};
+use crate::service::Service;
+use crate::{logging, metrics};
+
+/// The tenant that an empty store gets.
+const FIRST_TENANT: &str = "default";
+/// `SIGXFSZ`: a file grew over its limit. Left alone it kills the process; handled, the write fails and
+/// is answered. Not named by tokio; the number is the same on every Linux architecture but MIPS and PA-RISC.
+const FILE_TOO_LARGE: i32 = 25;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    data: DataDirectory,
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", env = "ROSTERD_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    logging::start();
+    let recorder = metrics::install().context("cannot start the metrics")?;
+    let path = arguments.data.path()?;
+    let store = store::open(&path, &Options::new(Purpose::Serve))
+        .with_context(|| format!("cannot serve from {}", path.display()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(&arguments.listen).await.with_context(|| {
+            format!("cannot listen on {}: choose another address with --listen ADDR", arguments.listen)
+        })?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let first_key = first_key(&*store)?;
+        say(&format!("data in {}", path.display()));
+        say(&format!("listening on {url}"));
+        if let Some(key) = first_key {
+            greet(&key, &url);
+        }
+        tokio::spawn(metrics::upkeep(recorder.clone()));
+        let service = Arc::new(Service::new(store, Box::new(SystemClock), DEPTH_LIMIT));
+        let app = Arc::new(App::new(Arc::clone(&service), recorder)?);
+        let stop = stop_on_signal(Arc::clone(&app))?;
+        let finished = connection::serve(listener, router(app), stop).await;
+        tokio::task::spawn_blocking(move || service.close()).await?;
+        tracing::info!(finished, "stopped");
+        Ok(())
+    })
+}
+
+/// On an empty store: creates the first tenant and its first key.
+fn first_key(store: &dyn Store) -> anyhow::Result<Option<NewKey>> {
+    if !read(store, |reader| reader.tenants())?.is_empty() {
+        return Ok(None);
+    }
+    let now = SystemClock.now();
+    let created: Option<Tenant> =
+        write(store, move |transaction| transaction.create_tenant(FIRST_TENANT, now))?;
+    let tenant = created.context("the first tenant appeared while it was being created")?;
+    let key = new_key(tenant.id, &Scope::ALL, now)?;
+    let stored = key.stored.clone();
+    write(store, move |transaction| transaction.create_access_key(&stored))?;
+    Ok(Some(key))
+}
+
+/// Shows the first key, the only time it can be shown, with a request that works as it stands.
+fn greet(key: &NewKey, url: &str) {
+    say(&format!("created tenant {FIRST_TENANT} with its first access key, shown only now:"));
+    say("");
+    say(&format!("    {}", key.text));
+    say("");
+    say("try it:");
+    say("");
+    say(&format!("    curl {url}/v3/groups/batch-upsert \\"));
+    say(&format!("      -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\", key.text));
+    say(r#"      -d '{"groups":[{"externalReferenceId":"class-1a","name":"Class 1a"}]}'"#);
+    say("");
+}
+
+/// The first SIGTERM or SIGINT stops the server cleanly, the second one at once.
+fn stop_on_signal(app: Arc<App>) -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut file_too_large = signal(SignalKind::from_raw(FILE_TOO_LARGE))?;
+    tokio::spawn(async move {
+        let mut signals = 0;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => signals += 1,
+                _ = interrupt.recv() => signals += 1,
+                _ = file_too_large.recv() => tracing::error!("a file has reached its size limit"),
+            }
+            if signals == 1 && !stopping.is_cancelled() {
+                tracing::info!("stopping: finishing what is under way");
+                app.draining.store(true, Ordering::Relaxed);
+                stopping.cancel();
+            }
+            if signals > 1 {
+                std::process::exit(1);
+            }
+        }
+    });
+    Ok(stop)
+}

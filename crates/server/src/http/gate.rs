@@ -1,0 +1,84 @@
+//! What every request passes on its way in and out: its id, its log line, its count; a panic ends here.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use faces::groups::Refusal;
+use futures_util::FutureExt as _;
+
+use super::App;
+use super::answer::{Refused, render};
+use crate::auth::random_request_id;
+use crate::metrics::{Tally, count_request};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id that is taken over from a client.
+const MAX_REQUEST_ID: usize = 128;
+/// Requests that are answered while the server shuts down.
+const ANSWERED_WHILE_DRAINING: [&str; 4] = ["/healthz", "/readyz", "/version", "/metrics"];
+
+/// What a handler knows for the log line. Never keys or bodies.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Facts {
+    /// The public id of the access key.
+    pub(super) key_id: Option<String>,
+    /// What became of the records.
+    pub(super) tally: Option<Tally>,
+}
+
+pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let request_id = request_id(request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let refused = app.draining.load(Ordering::Relaxed) && !ANSWERED_WHILE_DRAINING.contains(&route.as_str());
+    let answer =
+        async { if refused { Refused(Refusal::Draining).into_response() } else { next.run(request).await } };
+    // A handler keeps no state that a panic could leave half changed: what it shares is behind locks
+    // that are taken over as they are, and transactions roll back.
+    let mut response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!(%request_id, "a handler panicked");
+        Refused(Refusal::Internal).into_response()
+    });
+    let facts = response.extensions_mut().remove::<Facts>().unwrap_or_default();
+    let code = response.extensions_mut().remove::<Refusal>().map(|refusal| {
+        response = render(&refusal, &request_id);
+        refusal.code()
+    });
+    add_headers(response.headers_mut(), &request_id);
+    let seconds = started.elapsed().as_secs_f64();
+    let status = response.status().as_u16();
+    count_request(&route, status, seconds);
+    let tally = facts.tally.unwrap_or_default();
+    let records = tally.created + tally.updated + tally.unchanged + tally.failed;
+    tracing::info!(
+        %request_id, %method, route, status, code, seconds,
+        key_id = facts.key_id, records, failed = tally.failed,
+        "request"
+    );
+    response
+}
+
+fn add_headers(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// The client's own id if it is short and plain, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let plain = |text: &&str| {
+        (1..=MAX_REQUEST_ID).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+    };
+    given.filter(plain).map_or_else(random_request_id, ToOwned::to_owned)
+}

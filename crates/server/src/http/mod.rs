@@ -1,0 +1,62 @@
+//! The HTTP side: a handler is read → service → write.
+
+mod answer;
+mod body;
+pub(crate) mod connection;
+mod credentials;
+mod gate;
+mod groups;
+mod system;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use metrics_exporter_prometheus::PrometheusHandle;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::service::Service;
+use answer::Refused;
+use faces::groups::Refusal;
+
+/// What every handler can reach.
+pub(crate) struct App {
+    pub(crate) service: Arc<Service>,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) draining: AtomicBool,
+    openapi: Bytes,
+}
+
+impl App {
+    pub(crate) fn new(service: Arc<Service>, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+        let openapi = serde_json::to_vec(&openapi())?.into();
+        Ok(Self { service, metrics, draining: AtomicBool::new(false), openapi })
+    }
+}
+
+/// The OpenAPI document of this server.
+pub(crate) fn openapi() -> serde_json::Value {
+    faces::groups::openapi(env!("CARGO_PKG_VERSION"))
+}
+
+/// Every route of the server.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let docs = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::new(["/openapi.json"]));
+    Router::new()
+        .route("/v3/groups", get(groups::list))
+        .route("/v3/groups/batch-upsert", post(groups::batch_upsert))
+        .route("/v3/groups/by-reference-id/{externalReferenceId}", get(groups::by_reference))
+        .route("/healthz", get(system::healthz))
+        .route("/readyz", get(system::readyz))
+        .route("/version", get(system::version))
+        .route("/metrics", get(system::metrics))
+        .route("/openapi.json", get(system::openapi))
+        .merge(docs)
+        .method_not_allowed_fallback(answer::method_not_allowed)
+        .fallback(async || Refused(Refusal::NotFound))
+        .layer(from_fn_with_state(Arc::clone(&app), gate::gate))
+        .with_state(app)
+}

@@ -1,0 +1,43 @@
+//! What operators and machines ask: health, version, metrics, the API's own description.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use faces::groups::Refusal;
+
+use super::App;
+use super::answer::{Refused, json};
+use super::credentials::blocking;
+
+/// `GET /healthz`: the process lives. Never touches the store.
+pub(super) async fn healthz() -> Response {
+    json(200, r#"{"status":"ok"}"#)
+}
+
+/// `GET /readyz`: the store answers, and the server is not shutting down.
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Refused> {
+    if app.draining.load(Ordering::Relaxed) {
+        return Err(Refusal::Draining.into());
+    }
+    blocking(move || Ok(app.service.check()?)).await?;
+    Ok(json(200, r#"{"status":"ready","store":"ok"}"#))
+}
+
+/// `GET /version`
+pub(super) async fn version() -> Response {
+    json(200, concat!(r#"{"name":"rosterd","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#))
+}
+
+/// `GET /metrics`: Prometheus text format.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
+        .into_response()
+}
+
+/// `GET /openapi.json`
+pub(super) async fn openapi(State(app): State<Arc<App>>) -> Response {
+    json(200, app.openapi.clone())
+}

@@ -1,0 +1,20 @@
+//! Logs: JSON lines on stderr, or text where a person watches.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Starts logging. `ROSTERD_LOG`, else `RUST_LOG`, says what; without them `info`.
+pub(crate) fn start() {
+    let directives = ["ROSTERD_LOG", "RUST_LOG"].into_iter().find_map(|name| std::env::var(name).ok());
+    let filter = EnvFilter::new(directives.as_deref().unwrap_or("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if std::io::stderr().is_terminal() {
+        builder.finish().try_init()
+    } else {
+        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).finish().try_init()
+    };
+    // A second start in one process (tests) keeps the first.
+    drop(started);
+}
