@@ -1,1 +1,6 @@
-//! Placeholder while the crate is being laid out.
+//! The wire dialects of rosterd, pure: no HTTP types, async or clock.
+//!
+//! A face reads bytes into [`directory::Record`]s and writes a [`directory::Outcome`] back as bytes.
+//! It translates; it decides nothing that another face would have to decide too.
+
+pub mod groups;

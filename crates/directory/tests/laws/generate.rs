@@ -46,7 +46,9 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
             }
         }
         // Archived last: living groups may lie below.
-        archived.into_iter().for_each(|id| world.archive(id));
+        for id in archived {
+            world.archive(id);
+        }
         // Given ids may lie above the counter; the counter may lie anywhere.
         world.next_id = next_id;
         world

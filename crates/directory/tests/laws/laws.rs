@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use directory::model::JsonType;
 use directory::*;
 use proptest::prelude::*;
 
@@ -147,7 +148,7 @@ proptest! {
         let unreadable = Rejection {
             key: None,
             lacks_name: true,
-            failures: vec![Failure::Validation { field: None, fault: Fault::NotAnObject(directory::model::JsonType::Null) }],
+            failures: vec![Failure::Validation { field: None, fault: Fault::NotAnObject(JsonType::Null) }],
         };
         let mut records = vec![Err(unreadable); bad];
         records.extend(batch.records.iter().cloned());

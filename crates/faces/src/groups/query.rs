@@ -1,0 +1,136 @@
+//! Query strings.
+
+use directory::{Page, TenantId};
+
+use super::fields::closest;
+use super::limits::{DEFAULT_PAGE, MAX_PAGE};
+use super::refusal::Refusal;
+use super::{cursor, limits};
+
+/// Whether a batch is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// It is.
+    #[default]
+    Apply,
+    /// It is not: the answer is what it would have been.
+    DryRun,
+}
+
+/// The parameters of `POST /v3/groups/batch-upsert`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UpsertQuery {
+    /// `dryRun=true` or `false`, the default.
+    pub mode: Mode,
+}
+
+impl UpsertQuery {
+    /// Reads the query. Unknown parameters are ignored, but for what looks like a misspelt `dryRun`:
+    /// who asked for a rehearsal must not be written for.
+    pub fn parse(query: Option<&str>) -> Result<Self, Refusal> {
+        let mut mode = None;
+        for (name, value) in parameters(query) {
+            if name == DRY_RUN {
+                let wanted = match value.as_str() {
+                    "true" => Mode::DryRun,
+                    "false" => Mode::Apply,
+                    _ => return Err(Refusal::parameter(DRY_RUN, "dryRun must be true or false.")),
+                };
+                once(&mut mode, wanted, DRY_RUN)?;
+            } else if resembles_dry_run(&name) {
+                let shown = limits::shorten(&name, limits::MAX_ECHO);
+                let detail = format!("{shown} is not a parameter of this call; did you mean dryRun?");
+                return Err(Refusal::parameter(&shown, detail));
+            }
+        }
+        Ok(Self { mode: mode.unwrap_or_default() })
+    }
+}
+
+/// The parameters of `GET /v3/groups`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Which groups to list.
+    pub page: Page,
+}
+
+impl ListQuery {
+    /// Reads the query. A read may be refused at no cost, so every unknown parameter is: someone whose
+    /// filter is not known here would take the whole list for the filtered one.
+    pub fn parse(query: Option<&str>, tenant: TenantId) -> Result<Self, Refusal> {
+        let (mut limit, mut after) = (None, None);
+        for (name, value) in parameters(query) {
+            match name.as_str() {
+                LIMIT => once(&mut limit, page_limit(&value)?, LIMIT)?,
+                CURSOR => {
+                    let group = cursor::read(tenant, &value).ok_or_else(Refusal::invalid_cursor)?;
+                    once(&mut after, group, CURSOR)?;
+                }
+                unknown => {
+                    let shown = limits::shorten(unknown, limits::MAX_ECHO);
+                    let detail = format!(
+                        "{shown} is not a parameter of this call; the parameters are {LIMIT} and {CURSOR}."
+                    );
+                    return Err(Refusal::parameter(&shown, detail));
+                }
+            }
+        }
+        Ok(Self { page: Page { after, limit: limit.unwrap_or(DEFAULT_PAGE) } })
+    }
+}
+
+pub(super) const DRY_RUN: &str = "dryRun";
+pub(super) const LIMIT: &str = "limit";
+pub(super) const CURSOR: &str = "cursor";
+
+fn once<T>(place: &mut Option<T>, value: T, name: &str) -> Result<(), Refusal> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Refusal::parameter(name, format!("{name} may be given only once."))),
+    }
+}
+
+fn resembles_dry_run(name: &str) -> bool {
+    let plain: String = name.chars().filter(|found| !" _-.".contains(*found)).collect();
+    plain.eq_ignore_ascii_case("dry") || closest(&plain, [DRY_RUN].into_iter()).is_some()
+}
+
+fn page_limit(text: &str) -> Result<usize, Refusal> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if plain { text.parse().ok() } else { None };
+    number.filter(|number| (1..=MAX_PAGE).contains(number)).ok_or_else(Refusal::invalid_limit)
+}
+
+/// The pairs of a query, decoded by the rules of HTML forms; a parameter without `=` has no value.
+fn parameters(query: Option<&str>) -> impl Iterator<Item = (String, String)> {
+    let pieces = query.unwrap_or_default().split('&').filter(|piece| !piece.is_empty());
+    pieces.map(|piece| {
+        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+        (decode(name), decode(value))
+    })
+}
+
+/// A plus sign is a space, `%41` is `A`, a percent sign before anything else stands for itself.
+fn decode(text: &str) -> String {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        decoded.push(match (first, tail) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                rest = after;
+                hex(*high) << 4 | hex(*low)
+            }
+            (plain, _) => *plain,
+        });
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+const fn hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    }
+}

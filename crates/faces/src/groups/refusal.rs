@@ -1,0 +1,273 @@
+//! Requests that are refused as a whole.
+
+use std::borrow::Cow;
+
+use directory::model::JsonType;
+use directory::{Batch, BatchError};
+
+use super::limits::MAX_PAGE;
+use super::query::{CURSOR, DRY_RUN, LIMIT};
+use super::shape::GROUPS;
+
+/// Why a request is refused as a whole; nothing of it was done, but for [`Refusal::OutcomeUnknown`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Broken HTTP: framing, a missing or doubled header.
+    BadRequest {
+        /// The exact cause, such as `FRAMING`.
+        reason: &'static str,
+        /// The caller's sentence.
+        detail: &'static str,
+    },
+    /// The body is not one JSON text in UTF-8.
+    InvalidJson {
+        /// The exact cause.
+        reason: BrokenJson,
+        /// How many bytes come before what is wrong.
+        position: usize,
+        /// The caller's sentence.
+        detail: Cow<'static, str>,
+    },
+    /// The request is not as the contract asks.
+    Validation {
+        /// The exact cause.
+        reason: InvalidRequest,
+        /// The caller's sentence.
+        detail: String,
+        /// The member or parameter at fault.
+        field: Option<String>,
+        /// The numbers allowed and found.
+        bounds: Option<Bounds>,
+    },
+    /// The request took too long to arrive.
+    RequestTimeout,
+    /// No credential that this server knows.
+    Unauthenticated,
+    /// The credential lacks this scope.
+    Forbidden {
+        /// The scope it would need.
+        scope: &'static str,
+    },
+    /// A browser asks on behalf of another site.
+    ForeignOrigin,
+    /// No such resource.
+    NotFound,
+    /// No such group.
+    GroupNotFound,
+    /// A key that more than one group carries.
+    AmbiguousGroup,
+    /// The resource does not know the method.
+    MethodNotAllowed {
+        /// Those it knows, as in the header `Allow`.
+        allow: &'static str,
+    },
+    /// The body is too large, as sent or after decompression.
+    PayloadTooLarge {
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The body is not `application/json`.
+    UnsupportedMediaType,
+    /// The body is encoded in another way than gzip.
+    UnsupportedEncoding,
+    /// The gzip stream is damaged.
+    BadCompression,
+    /// The header block is too large.
+    HeadersTooLarge,
+    /// The request target is too long.
+    UriTooLong,
+    /// An expectation other than `100-continue`.
+    ExpectationFailed,
+    /// Something of HTTP that this server does not do.
+    NotImplemented {
+        /// The exact cause, such as `TRANSFER_CODING`.
+        reason: &'static str,
+    },
+    /// The store is down or the server overloaded.
+    Unavailable,
+    /// The server is shutting down.
+    Draining,
+    /// The disk is full.
+    StorageFull,
+    /// The commit itself failed: the batch may be there or not.
+    OutcomeUnknown,
+    /// A defect of this server.
+    Internal,
+}
+
+/// The reasons of `INVALID_JSON`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BrokenJson {
+    /// Nothing was sent.
+    EmptyBody,
+    /// Not UTF-8.
+    InvalidUtf8,
+    /// Not JSON.
+    Syntax,
+    /// Something follows the JSON text.
+    TrailingData,
+    /// Nested too deeply.
+    TooDeep,
+}
+
+/// The reasons of `VALIDATION_ERROR` for a request as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidRequest {
+    /// The body is not an object.
+    NotAnObject,
+    /// `groups` is missing.
+    RequiredFieldMissing,
+    /// `groups` is not an array.
+    NotAnArray,
+    /// No records.
+    BatchEmpty,
+    /// Too many records.
+    BatchTooLarge,
+    /// A member beside `groups`.
+    UnknownField,
+    /// `groups` occurs more than once.
+    DuplicateMember,
+    /// A query parameter is wrong.
+    InvalidParameter,
+    /// The cursor is not one of this list.
+    InvalidCursor,
+}
+
+/// What a number may be, and what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The least allowed.
+    pub min: usize,
+    /// The most allowed.
+    pub max: usize,
+    /// The number found, if it is one.
+    pub got: Option<usize>,
+}
+
+impl BrokenJson {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::EmptyBody, Self::InvalidUtf8, Self::Syntax, Self::TrailingData, Self::TooDeep];
+
+    /// The reason as it stands on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EmptyBody => "EMPTY_BODY",
+            Self::InvalidUtf8 => "INVALID_UTF8",
+            Self::Syntax => "SYNTAX",
+            Self::TrailingData => "TRAILING_DATA",
+            Self::TooDeep => "TOO_DEEP",
+        }
+    }
+}
+
+impl InvalidRequest {
+    /// Every reason.
+    pub const ALL: [Self; 9] = [
+        Self::NotAnObject,
+        Self::RequiredFieldMissing,
+        Self::NotAnArray,
+        Self::BatchEmpty,
+        Self::BatchTooLarge,
+        Self::UnknownField,
+        Self::DuplicateMember,
+        Self::InvalidParameter,
+        Self::InvalidCursor,
+    ];
+
+    /// The reason as it stands on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAnObject => "NOT_AN_OBJECT",
+            Self::RequiredFieldMissing => "REQUIRED_FIELD_MISSING",
+            Self::NotAnArray => "NOT_AN_ARRAY",
+            Self::BatchEmpty => "BATCH_EMPTY",
+            Self::BatchTooLarge => "BATCH_TOO_LARGE",
+            Self::UnknownField => "UNKNOWN_FIELD",
+            Self::DuplicateMember => "DUPLICATE_MEMBER",
+            Self::InvalidParameter => "INVALID_PARAMETER",
+            Self::InvalidCursor => "INVALID_CURSOR",
+        }
+    }
+}
+
+impl From<BatchError> for Refusal {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Empty => Self::batch_size(0),
+            BatchError::TooLarge { records } => Self::batch_size(records),
+        }
+    }
+}
+
+impl Refusal {
+    /// A query or path parameter that is wrong.
+    pub fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        Self::invalid(InvalidRequest::InvalidParameter, Some(name), detail)
+    }
+
+    /// A number of records that no batch has.
+    pub(super) fn batch_size(records: usize) -> Self {
+        let reason = if records == 0 { InvalidRequest::BatchEmpty } else { InvalidRequest::BatchTooLarge };
+        let max = Batch::MAX_RECORDS;
+        let detail = format!("{GROUPS} must hold 1 to {max} records, it holds {records}.");
+        let bounds = Some(Bounds { min: 1, max, got: Some(records) });
+        Self::Validation { reason, detail, field: Some(GROUPS.into()), bounds }
+    }
+
+    pub(super) fn broken(reason: BrokenJson, position: usize, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::InvalidJson { reason, position, detail: detail.into() }
+    }
+
+    pub(super) fn not_an_object(found: JsonType) -> Self {
+        let detail = format!("The body must be an object with the member {GROUPS}, it is {found}.");
+        Self::invalid(InvalidRequest::NotAnObject, None, detail)
+    }
+
+    pub(super) fn groups_missing() -> Self {
+        let detail =
+            format!("{GROUPS} is missing: the body must be an object with an array of records there.");
+        Self::invalid(InvalidRequest::RequiredFieldMissing, Some(GROUPS), detail)
+    }
+
+    pub(super) fn not_an_array(found: JsonType) -> Self {
+        let detail = format!("{GROUPS} must be an array of records, it is {found}.");
+        Self::invalid(InvalidRequest::NotAnArray, Some(GROUPS), detail)
+    }
+
+    pub(super) fn groups_doubled() -> Self {
+        let detail = format!("{GROUPS} occurs more than once.");
+        Self::invalid(InvalidRequest::DuplicateMember, Some(GROUPS), detail)
+    }
+
+    /// The name is short enough to be repeated.
+    pub(super) fn unknown_beside_groups(name: &str) -> Self {
+        let advice = if name.eq_ignore_ascii_case(DRY_RUN) {
+            format!("; for a rehearsal add ?{DRY_RUN}=true to the URL")
+        } else if name.to_ascii_lowercase().contains("group") {
+            format!("; did you mean {GROUPS}?")
+        } else {
+            ".".into()
+        };
+        let detail = format!("{name} is not a member of the body, which has {GROUPS} alone{advice}");
+        Self::invalid(InvalidRequest::UnknownField, Some(name), detail)
+    }
+
+    pub(super) fn invalid_limit() -> Self {
+        Self::Validation {
+            reason: InvalidRequest::InvalidParameter,
+            detail: format!("{LIMIT} must be a whole number from 1 to {MAX_PAGE}."),
+            field: Some(LIMIT.into()),
+            bounds: Some(Bounds { min: 1, max: MAX_PAGE, got: None }),
+        }
+    }
+
+    pub(super) fn invalid_cursor() -> Self {
+        let detail = "The cursor is not one that this list handed out. Start again without it.";
+        Self::invalid(InvalidRequest::InvalidCursor, Some(CURSOR), detail)
+    }
+
+    fn invalid(reason: InvalidRequest, field: Option<&str>, detail: impl Into<String>) -> Self {
+        Self::Validation { reason, detail: detail.into(), field: field.map(Into::into), bounds: None }
+    }
+}

@@ -1,0 +1,288 @@
+//! Answers: outcome in, bytes out.
+
+use directory::{
+    Change, Failure, Fault, Field, GroupView, Outcome, Page, Record, RecordOutcome, RecordResult, Source,
+    TenantId, Warning,
+};
+
+use super::cursor;
+use super::fields::{Member, wire_name};
+use super::query::Mode;
+use super::read::{Ignored, Note};
+use super::wire::{
+    Answer, Diff, Each, ErrorLine, FromTo, GroupLine, GroupPage, Moment, Reference, ResultLine, Shown,
+    Summary, WarningLine, to_json,
+};
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, of type `application/json`.
+    pub body: Vec<u8>,
+}
+
+/// Writes the answer to a batch upsert: 200 when every record succeeded, else 207. Notes and records are
+/// those that were read, the outcome is what became of them; all three are equally long.
+pub fn write(notes: &[Note], records: &[Record], outcome: &Outcome, mode: Mode) -> Reply {
+    let summary = summary(outcome);
+    let status = if summary.failed == 0 { 200 } else { 207 };
+    let capacity = 64 + 160 * outcome.records.len();
+    let results = notes.iter().zip(records).zip(&outcome.records).enumerate();
+    let results =
+        Each(results.map(|(index, ((note, record), outcome))| line(index, note, record, outcome, mode)));
+    let dry_run = matches!(mode, Mode::DryRun).then_some(true);
+    Reply { status, body: to_json(&Answer { dry_run, summary, results }, capacity) }
+}
+
+/// Writes one group.
+pub fn write_group(view: &GroupView) -> Vec<u8> {
+    to_json(&group(view), 512)
+}
+
+/// Writes one page of groups. A full page may be followed by another, so it comes with a cursor.
+pub fn write_list(views: &[GroupView], page: Page, tenant: TenantId) -> Vec<u8> {
+    let last = views.last().filter(|_| views.len() >= page.limit);
+    let next_cursor = last.map(|view| cursor::write(tenant, view.group.id));
+    to_json(&GroupPage { groups: Each(views.iter().map(group)), next_cursor }, 64 + 512 * views.len())
+}
+
+fn summary(outcome: &Outcome) -> Summary {
+    let mut summary = Summary { total: outcome.records.len(), ..Summary::default() };
+    for record in &outcome.records {
+        *match &record.result {
+            RecordResult::Created { .. } => &mut summary.created,
+            RecordResult::Updated { .. } => &mut summary.updated,
+            RecordResult::Unchanged { .. } => &mut summary.unchanged,
+            RecordResult::Failed(_) => &mut summary.failed,
+        } += 1;
+    }
+    summary
+}
+
+fn line<'a>(
+    index: usize,
+    note: &'a Note,
+    record: &'a Record,
+    outcome: &'a RecordOutcome,
+    mode: Mode,
+) -> ResultLine<'a> {
+    let (status, id, changes, failures) = match &outcome.result {
+        RecordResult::Created { id } => {
+            ("created", Some(*id).filter(|_| mode == Mode::Apply), &[][..], &[][..])
+        }
+        RecordResult::Updated { id, changes } => ("updated", Some(*id), &changes[..], &[][..]),
+        RecordResult::Unchanged { id } => ("unchanged", Some(*id), &[][..], &[][..]),
+        RecordResult::Failed(failures) => ("failed", None, &[][..], &failures[..]),
+    };
+    ResultLine {
+        input_index: index,
+        external_reference_id: note.key.as_deref(),
+        canonical_key: canonical_key(note, record),
+        status,
+        id: id.map(Shown),
+        changes: changes.iter().map(|change| wire_name(&change.field)).collect(),
+        diff: (mode == Mode::DryRun && !changes.is_empty()).then(|| diff(changes)),
+        warnings: warnings(note, &outcome.warnings),
+        errors: failures.iter().map(error).collect(),
+    }
+}
+
+/// The key by which the record is known, where NFC made it another than was sent.
+fn canonical_key<'a>(note: &Note, record: &'a Record) -> Option<&'a str> {
+    let key = match record {
+        Ok(directive) => Some(&directive.key),
+        Err(rejection) => rejection.key.as_ref(),
+    };
+    let key = key?.reference_key()?.as_str();
+    Some(key).filter(|key| note.key.as_deref().is_some_and(|sent| sent != *key))
+}
+
+fn diff(changes: &[Change]) -> Diff<'_> {
+    let lines = changes.iter().map(|change| {
+        (wire_name(&change.field), FromTo { from: change.from.as_deref(), to: change.to.as_deref() })
+    });
+    Diff(lines.collect())
+}
+
+fn warnings<'a>(note: &'a Note, warnings: &'a [Warning]) -> Vec<WarningLine<'a>> {
+    let mut lines: Vec<WarningLine<'a>> = warnings.iter().map(warning).collect();
+    lines.extend(note.ignored.iter().map(ignored));
+    if note.unnamed > 0 {
+        let message = format!("{} further members of this record are not fields either.", note.unnamed);
+        lines.push(WarningLine { code: UNKNOWN_FIELD, message, ..WarningLine::default() });
+    }
+    lines
+}
+
+/// The codes of warnings.
+pub(super) const UNKNOWN_FIELD: &str = "UNKNOWN_FIELD";
+pub(super) const SIMILAR_REFERENCE_EXISTS: &str = "SIMILAR_REFERENCE_EXISTS";
+pub(super) const EXTERNAL_REFERENCE_TYPE_CHANGED: &str = "EXTERNAL_REFERENCE_TYPE_CHANGED";
+
+fn ignored(Ignored { name, suggestion }: &Ignored) -> WarningLine<'_> {
+    let fault = Fault::Unknown { suggestion: *suggestion };
+    let message = sentence(&format!("{name} was ignored: it {fault}"));
+    WarningLine { code: UNKNOWN_FIELD, field: Some(name), message, existing: None }
+}
+
+fn warning(warning: &Warning) -> WarningLine<'_> {
+    match warning {
+        Warning::SimilarReferenceExists { existing } => {
+            let field = Member::Key.rule().name;
+            let message = format!(
+                "No group has this {field}, but {} has one that differs only in case, white space, width or \
+                 the like. Is it the same group?",
+                existing.key
+            );
+            let existing = Reference {
+                external_reference_id: existing.key.as_str(),
+                external_reference_type: named(&existing.source),
+            };
+            WarningLine {
+                code: SIMILAR_REFERENCE_EXISTS,
+                field: Some(field),
+                message,
+                existing: Some(existing),
+            }
+        }
+        Warning::SourceChanged { from, to } => {
+            let field = Member::Source.rule().name;
+            let from = named(&from.source).unwrap_or("empty");
+            let to = named(&to.source).unwrap_or("empty");
+            let message = format!("{field} was {from} and is now {to}: do two systems use the same keys?");
+            WarningLine { code: EXTERNAL_REFERENCE_TYPE_CHANGED, field: Some(field), message, existing: None }
+        }
+    }
+}
+
+fn named(source: &Source) -> Option<&str> {
+    Some(source.as_str()).filter(|_| !source.is_unnamed())
+}
+
+fn error(failure: &Failure) -> ErrorLine<'_> {
+    let line = ErrorLine {
+        code: failure.code().as_str(),
+        field: failure.field().map(wire_name),
+        message: message(failure),
+        ..ErrorLine::default()
+    };
+    match failure {
+        Failure::Validation { fault, .. } => {
+            let (length, limit) = match fault {
+                Fault::TooLong { length, limit } => (Some(*length), Some(*limit)),
+                Fault::TooManyMembers { limit } | Fault::TooDeep { limit } => (None, Some(*limit)),
+                _ => (None, None),
+            };
+            ErrorLine { reason: Some(fault.reason()), length, limit, ..line }
+        }
+        Failure::DuplicateInRequest { peers, others } => {
+            let omitted = Some(others.saturating_sub(peers.len())).filter(|count| *count > 0);
+            ErrorLine { peers: Some(peers), omitted, ..line }
+        }
+        Failure::HierarchyCycle { path } => {
+            let start = path.steps.first().filter(|_| path.omitted == 0);
+            let steps = path.steps.iter().chain(start).map(String::as_str);
+            let omitted = Some(path.omitted).filter(|count| *count > 0);
+            ErrorLine { path: Some(steps.collect()), omitted, ..line }
+        }
+        Failure::ParentFailedInRequest { parent } => ErrorLine { parent_index: Some(*parent), ..line },
+        Failure::HierarchyTooDeep { level, limit } => {
+            ErrorLine { level: Some(*level), limit: Some(*limit), ..line }
+        }
+        Failure::ParentGroupNotFound { unmatchable_length } => {
+            ErrorLine { length: *unmatchable_length, ..line }
+        }
+        Failure::RequiredFieldMissing(_)
+        | Failure::AmbiguousGroupIdentifier { .. }
+        | Failure::ArchivedGroupExists { .. }
+        | Failure::ParentIsSelf
+        | Failure::ArchivedParentGroup => line,
+    }
+}
+
+fn message(failure: &Failure) -> String {
+    let key = Member::Key.rule().name;
+    let parent = Member::Parent.rule().name;
+    match failure {
+        Failure::RequiredFieldMissing(Field::Name) => {
+            "name is missing: a group that does not exist yet needs one.".into()
+        }
+        Failure::RequiredFieldMissing(field) => {
+            format!("{} is missing: every record needs one.", wire_name(field))
+        }
+        Failure::Validation { field: Some(field), fault } => {
+            sentence(&format!("{} {fault}", wire_name(field)))
+        }
+        Failure::Validation { field: None, fault: Fault::InvalidString } => {
+            sentence(&format!("The name of a member {}", Fault::InvalidString))
+        }
+        Failure::Validation { field: None, fault } => sentence(&format!("The record {fault}")),
+        Failure::DuplicateInRequest { others: 1, .. } => {
+            format!("Another record of this request has the same {key}; send one record for each group.")
+        }
+        Failure::DuplicateInRequest { others, .. } => {
+            format!(
+                "{others} other records of this request have the same {key}; send one record for each group."
+            )
+        }
+        Failure::AmbiguousGroupIdentifier { field, groups } => {
+            format!("{} means {groups} groups, each of another type; it must mean one.", wire_name(field))
+        }
+        Failure::ArchivedGroupExists { id } => {
+            format!("The group with this {key} is archived (id {id}); restore it first, or send another key.")
+        }
+        Failure::ParentIsSelf => {
+            format!("{parent} names the group itself; name another group, or send null for a root.")
+        }
+        Failure::ParentGroupNotFound { unmatchable_length: Some(length) } => format!(
+            "{parent} is {length} characters long; no group can have a key of more than {} characters.",
+            Member::Key.rule().max
+        ),
+        Failure::ParentGroupNotFound { unmatchable_length: None } => {
+            format!("{parent} names a group that is neither stored nor created by this request.")
+        }
+        Failure::ArchivedParentGroup => {
+            format!("{parent} names an archived group; restore it first, or name another.")
+        }
+        Failure::ParentFailedInRequest { parent: index } => {
+            format!("{parent} names a group that record {index} would have created, but that record failed.")
+        }
+        Failure::HierarchyCycle { .. } => {
+            format!("With this {parent} the group would lie below itself; the path shows how.")
+        }
+        Failure::HierarchyTooDeep { level, limit } => format!(
+            "With this {parent} the group, or one below it, would lie on level {level}; at most {limit} are allowed."
+        ),
+    }
+}
+
+/// Ends a sentence that does not end yet.
+fn sentence(text: &str) -> String {
+    let end = if text.ends_with('?') { "" } else { "." };
+    format!("{text}{end}")
+}
+
+/// A group with more than one external reference is shown by its first.
+fn group(view: &GroupView) -> GroupLine<'_> {
+    let group = &view.group;
+    let reference = group.references.first();
+    let photo_url = group.photo_url.as_ref().map(directory::PhotoUrl::as_str);
+    GroupLine {
+        id: Shown(group.id),
+        external_reference_id: reference.map(|reference| reference.key.as_str()),
+        external_reference_type: reference.and_then(|reference| named(&reference.source)),
+        name: group.name.as_str(),
+        description: group.description.as_ref().map(directory::Description::as_str),
+        parent_id: group.parent.map(Shown),
+        parent_external_reference_id: view.parent_key.as_ref().map(directory::ReferenceKey::as_str),
+        photo_url,
+        logo_url: photo_url,
+        archived: group.is_archived(),
+        archived_at: group.archived_at.map(Moment),
+        created_at: Moment(group.created_at),
+        updated_at: Moment(group.updated_at),
+        revision: group.revision,
+    }
+}

@@ -1,0 +1,9 @@
+//! Black-box tests of the faces: bytes in, bytes out.
+
+mod answers;
+mod bodies;
+mod golden;
+mod openapi;
+mod queries;
+mod records;
+mod world;

@@ -1,0 +1,265 @@
+//! CSV: a header of field names, then one record a row.
+//!
+//! The reader is our own because of one thing: a blank cell keeps a field, a quoted empty one (`""`) sets it
+//! to the empty string. The `csv` crate cannot tell them apart: `csv-core` hands out unescaped field
+//! contents and their ends, and keeps to itself whether a field was quoted. The rules are those of
+//! RFC 4180: cells are separated by the delimiter, a cell that starts with a quote ends with one, a quote
+//! within is doubled. A quote inside an unquoted cell is an ordinary character.
+
+mod row;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::row::{NULL, Row, Scanner, Value, read_row};
+use super::record::{ERROR_FIELDS, Fault, InputFault, Item, Kept};
+use super::text::Text;
+
+/// The fields of the contract. A header must name at least one: else the file is not what it is taken for.
+const KNOWN_FIELDS: [&str; 7] = [
+    "externalReferenceId",
+    "externalReferenceType",
+    "name",
+    "description",
+    "parentExternalReferenceId",
+    "photoUrl",
+    "logoUrl",
+];
+
+/// The delimiters that are recognised. The first one is the default.
+const DELIMITERS: [char; 3] = [',', ';', '\t'];
+
+/// The code of a row that cannot be matched with the header.
+const CSV_SHAPE: &str = "CSV_SHAPE";
+
+/// The header of a file, and the delimiter of all its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) delimiter: char,
+    /// The cells of the header as written, to be written to the failed file.
+    written: Vec<String>,
+    columns: Vec<Column>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Column {
+    /// A field of the record.
+    Field(String),
+    /// Added by a failed file; not sent.
+    Error,
+    /// Without a name, as spreadsheets leave them beside a table: must stay blank.
+    Nameless,
+}
+
+/// Reads the rows below a header.
+pub(super) struct Rows {
+    text: Text,
+    pub(super) header: Header,
+}
+
+impl Rows {
+    /// Reads the header. Without a given delimiter it is the one that makes the most known fields of it.
+    pub(super) fn open(mut text: Text, delimiter: Option<char>) -> Result<Self, InputFault> {
+        let mut first = String::new();
+        while first.trim().is_empty() {
+            first.clear();
+            if !text.read_line(&mut first)? {
+                return Err(InputFault::whole("is empty: a CSV file starts with a line of field names"));
+            }
+        }
+        let delimiter = delimiter.unwrap_or_else(|| likely_delimiter(&first));
+        let line = text.line();
+        let row = read_row(&mut text, first, delimiter)?;
+        let header = Header::new(row, delimiter).map_err(|message| InputFault::at(line, message))?;
+        Ok(Self { text, header })
+    }
+
+    /// Reads the next record; `None` at the end. Blank lines and rows of nothing but delimiters, which
+    /// spreadsheets write below a table, are skipped.
+    pub(super) fn next(&mut self) -> Result<Option<Item>, InputFault> {
+        let mut first = String::new();
+        while self.text.read_line(&mut first)? {
+            let line = self.text.line();
+            let row = read_row(&mut self.text, first, self.header.delimiter)?;
+            if !row.is_blank() {
+                return Ok(Some(Item { line, content: self.header.record(&row) }));
+            }
+            first = String::new();
+        }
+        Ok(None)
+    }
+}
+
+impl Header {
+    fn new(row: Row, delimiter: char) -> Result<Self, String> {
+        if let Some(fault) = row.fault {
+            return Err(format!("the line of field names: {fault}"));
+        }
+        let written: Vec<String> = row.cells.into_iter().map(|cell| cell.text).collect();
+        let names = || written.iter().map(|name| name.trim());
+        if names().any(|name| name.contains('\r')) {
+            return Err("lines end with CR alone; save the file with CR LF or LF".to_owned());
+        }
+        if !names().any(|name| KNOWN_FIELDS.contains(&name)) {
+            let found = names().collect::<Vec<_>>().join(", ");
+            let known = KNOWN_FIELDS.join(", ");
+            return Err(format!(
+                "the first line names no known field (found: {found}; known: {known}); \
+                 is the delimiter {} right?",
+                display_delimiter(delimiter),
+            ));
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(doubled) = names().filter(|name| !name.is_empty()).find(|name| !seen.insert(*name)) {
+            return Err(format!("the column `{doubled}` is there twice"));
+        }
+        let columns = names().map(Column::new).collect();
+        Ok(Self { delimiter, written, columns })
+    }
+
+    /// The JSON object of a row, or what is kept of a row that has none.
+    fn record(&self, row: &Row) -> Result<String, (Kept, Fault)> {
+        match self.object(row) {
+            Ok(object) => Ok(object),
+            Err(message) => Err((self.keep(row), Fault::of_record(CSV_SHAPE, message))),
+        }
+    }
+
+    fn object(&self, row: &Row) -> Result<String, String> {
+        if let Some(fault) = &row.fault {
+            return Err(fault.clone());
+        }
+        // Fewer cells are fine: spreadsheets leave out trailing blank ones.
+        if row.cells.len() > self.columns.len() {
+            let (found, expected) = (row.cells.len(), self.columns.len());
+            return Err(format!(
+                "{found} cells, but {expected} columns: a cell with the delimiter {} in it must be quoted",
+                display_delimiter(self.delimiter)
+            ));
+        }
+        let mut members = Vec::with_capacity(row.cells.len());
+        for (place, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
+            match (column, cell.value()) {
+                (_, Value::Absent) | (Column::Error, _) => {}
+                (Column::Nameless, Value::Null | Value::Text(_)) => {
+                    return Err(format!("column {} has a value but no name in the first line", place + 1));
+                }
+                (Column::Field(name), Value::Null) => {
+                    members.push(format!("{}:null", serde_json::json!(name)));
+                }
+                (Column::Field(name), Value::Text(text)) => {
+                    members.push(format!("{}:{}", serde_json::json!(name), serde_json::json!(text)));
+                }
+            }
+        }
+        Ok(format!("{{{}}}", members.join(",")))
+    }
+
+    /// The row as it stands, without the cells that a failed file added at its end: whatever is wrong with
+    /// it is still wrong when the failed file is imported without a repair.
+    fn keep(&self, row: &Row) -> Kept {
+        let added = self.columns.iter().rev().take_while(|column| **column == Column::Error).count();
+        let only_added_at_end =
+            self.columns.iter().filter(|column| **column == Column::Error).count() == added;
+        let is_widened = only_added_at_end && row.cells.len() >= self.columns.len();
+        let cells = row.cells.len() - if is_widened { added } else { 0 };
+        let text = match row.cells.get(cells) {
+            Some(first_added) => &row.text[..first_added.start - self.delimiter.len_utf8()],
+            None => row.text.trim_end_matches(['\r', '\n']),
+        };
+        Kept::Row { text: text.to_owned(), cells }
+    }
+
+    /// The header of the failed file.
+    pub(super) fn failed_header(&self) -> String {
+        let names = self.own_columns().map(|(written, _)| written).chain(ERROR_FIELDS);
+        self.line(names.map(Value::Text))
+    }
+
+    /// The row of a failed file: the record as it was, with the columns that say what is wrong.
+    pub(super) fn failed_row(&self, kept: &Kept, fault: &Fault) -> String {
+        let added = [&fault.code, &fault.field, &fault.message];
+        let added = added.map(|text| if text.is_empty() { Value::Absent } else { Value::Text(text) });
+        match kept {
+            Kept::Object(object) => {
+                let values: BTreeMap<String, Option<String>> =
+                    serde_json::from_str(object).unwrap_or_default();
+                let cells = self.own_columns().map(|(_, column)| match column {
+                    Column::Field(name) => match values.get(name) {
+                        Some(Some(text)) => Value::Text(text),
+                        Some(None) => Value::Null,
+                        None => Value::Absent,
+                    },
+                    Column::Error | Column::Nameless => Value::Absent,
+                });
+                self.line(cells.chain(added))
+            }
+            Kept::Row { text, cells } => {
+                let missing = self.own_columns().count().saturating_sub(*cells);
+                let padding = self.delimiter.to_string().repeat(missing + 1);
+                format!("{text}{padding}{}", self.line(added.into_iter()))
+            }
+        }
+    }
+
+    fn own_columns(&self) -> impl Iterator<Item = (&str, &Column)> {
+        let columns = self.written.iter().map(String::as_str).zip(&self.columns);
+        columns.filter(|(_, column)| **column != Column::Error)
+    }
+
+    fn line<'a>(&self, cells: impl Iterator<Item = Value<'a>>) -> String {
+        let cells: Vec<String> = cells.map(|value| write_cell(value, self.delimiter)).collect();
+        cells.join(&self.delimiter.to_string())
+    }
+}
+
+impl Column {
+    fn new(name: &str) -> Self {
+        match name {
+            "" => Self::Nameless,
+            _ if ERROR_FIELDS.contains(&name) => Self::Error,
+            _ => Self::Field(name.to_owned()),
+        }
+    }
+}
+
+/// The delimiter for the user.
+pub(super) fn display_delimiter(delimiter: char) -> String {
+    if delimiter == '\t' { "tab".to_owned() } else { format!("'{delimiter}'") }
+}
+
+/// Reads a delimiter from the command line.
+pub(super) fn parse_delimiter(text: &str) -> Result<char, String> {
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        _ if text == "tab" || text == r"\t" => Ok('\t'),
+        (Some('"' | '\r' | '\n'), None) => Err("a quote or a line end cannot be the delimiter".to_owned()),
+        (Some(delimiter), None) => Ok(delimiter),
+        _ => Err("one character, or `tab`".to_owned()),
+    }
+}
+
+fn likely_delimiter(first_line: &str) -> char {
+    let score = |delimiter: char| {
+        let cells = Scanner::cells_of(first_line.trim_end_matches(['\r', '\n']), delimiter);
+        let known = cells.iter().filter(|cell| KNOWN_FIELDS.contains(&cell.text.trim())).count();
+        (known, cells.len())
+    };
+    // Of equals `max_by_key` takes the last: reversed, that is the default.
+    DELIMITERS.into_iter().rev().max_by_key(|delimiter| score(*delimiter)).unwrap_or(DELIMITERS[0])
+}
+
+/// Writes a cell so that it reads back as the same value: absent, null, or text.
+fn write_cell(value: Value<'_>, delimiter: char) -> String {
+    match value {
+        Value::Absent => String::new(),
+        Value::Null => NULL.to_owned(),
+        Value::Text(text) if needs_quotes(text, delimiter) => format!("\"{}\"", text.replace('"', "\"\"")),
+        Value::Text(text) => text.to_owned(),
+    }
+}
+
+fn needs_quotes(text: &str, delimiter: char) -> bool {
+    text.is_empty() || text == NULL || text != text.trim() || text.contains([delimiter, '"', '\r', '\n'])
+}
