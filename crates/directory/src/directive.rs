@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{Description, ExternalReference, GroupId, Name, PhotoUrl, ReferenceKey, Source};
+use crate::model::{Description, ExternalReference, Fault, GroupId, Name, PhotoUrl, ReferenceKey, Source};
 
 /// One field of a partial update (rules §2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,6 +37,20 @@ pub enum ParentKey {
         /// Its length in Unicode scalar values after NFC.
         length: usize,
     },
+}
+
+impl ParentKey {
+    /// The most Unicode scalar values of a parent's key, counted after NFC. More than a key may have: the
+    /// published contract says so (contract 1 §1).
+    pub const MAX_CHARACTERS: usize = 255;
+
+    /// Brings the key of a parent to NFC and checks it: the form is that of every key.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        Ok(match ReferenceKey::parse_parent(text, Self::MAX_CHARACTERS)? {
+            Ok(key) => Self::Key(LookupKey::Key(key)),
+            Err(length) => Self::Unmatchable { length },
+        })
+    }
 }
 
 /// What one record asks for: the group it means, and the new state of each of its fields.

@@ -35,6 +35,14 @@ impl ReferenceKey {
         canonical(text, Self::MAX_CHARACTERS).map(Self)
     }
 
+    /// Brings the key of a parent to NFC and checks it. One that is longer than a key may be, up to
+    /// `limit`, has the right form but belongs to no group: its length is returned instead.
+    pub(crate) fn parse_parent(text: &str, limit: usize) -> Result<Result<Self, usize>, Fault> {
+        let text = canonical(text, limit)?;
+        let length = text.chars().count();
+        Ok(if length <= Self::MAX_CHARACTERS { Ok(Self(text)) } else { Err(length) })
+    }
+
     /// Takes a key that was parsed before it was stored.
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())

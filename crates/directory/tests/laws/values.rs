@@ -59,6 +59,22 @@ fn keys_are_counted_after_normalisation() {
 }
 
 #[test]
+fn a_parent_may_be_named_by_a_key_that_no_group_can_have() {
+    for (text, reason) in [
+        ("", "EMPTY"),
+        ("p\u{200B}", "KEY_NOT_CANONICAL"),
+        (&"p".repeat(255), ""),
+        (&"p".repeat(256), "TOO_LONG"),
+        (&format!("{} ", "p".repeat(100)), "KEY_NOT_CANONICAL"),
+        (&format!("{}\u{0}p", "p".repeat(100)), "KEY_NOT_CANONICAL"),
+    ] {
+        check(ParentKey::parse, text, reason);
+    }
+    assert!(matches!(ParentKey::parse(&"p".repeat(64)), Ok(ParentKey::Key(_))));
+    assert_eq!(ParentKey::parse(&"p".repeat(65)), Ok(ParentKey::Unmatchable { length: 65 }));
+}
+
+#[test]
 fn similar_keys_fold_to_one_form() {
     let folded = |text: &str| ReferenceKey::parse(text).expect("a good key").folded();
     for (one, other, similar) in [

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use directory::{Description, Field, Name, PhotoUrl, ReferenceKey, Source};
-
-use super::limits::MAX_PARENT_CHARACTERS;
+use directory::{Description, Field, Name, ParentKey, PhotoUrl, ReferenceKey, Source};
 
 /// A field by its place in [`RULES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +82,7 @@ pub(super) const RULES: [Rule; 7] = [
     Rule {
         name: "parentExternalReferenceId",
         min: 1,
-        max: MAX_PARENT_CHARACTERS,
+        max: ParentKey::MAX_CHARACTERS,
         null: Null::Clears,
         format: None,
         about: "The externalReferenceId of the parent, stored or anywhere in the same request. Null makes \

@@ -4,8 +4,6 @@
 pub const MAX_MEMBERS: usize = 256;
 /// The most levels of arrays and objects in a value that the contract does not know.
 pub const MAX_NESTING: usize = 32;
-/// The most characters of a parent's key. No key is that long, but the contract lets it through.
-pub const MAX_PARENT_CHARACTERS: usize = 255;
 /// The most groups of one page.
 pub const MAX_PAGE: usize = 1000;
 /// The groups of one page when the caller does not say.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use directory::model::{JsonType, KeyProblem};
+use directory::model::JsonType;
 use directory::{
     Code, Description, Directive, Failure, Fault, Field, LookupKey, Name, ParentKey, Patch, PhotoUrl, Record,
     ReferenceKey, Rejection, Source,
@@ -11,8 +11,7 @@ use directory::{
 
 use super::fields::{Member, Null, RULES, Suggestions, wire_name};
 use super::limits::{
-    MAX_ECHO, MAX_FAULTS_NAMED, MAX_KEY_ECHO, MAX_MEMBERS, MAX_NESTING, MAX_PARENT_CHARACTERS,
-    MAX_UNKNOWN_NAMED, shorten,
+    MAX_ECHO, MAX_FAULTS_NAMED, MAX_KEY_ECHO, MAX_MEMBERS, MAX_NESTING, MAX_UNKNOWN_NAMED, shorten,
 };
 use super::prefer::Handling;
 use super::refusal::Refusal;
@@ -95,7 +94,7 @@ impl<'de> Reader<'de> {
         let source = set(self.patch(Member::Source, Source::parse));
         let name = set(self.patch(Member::Name, Name::parse));
         let description = self.patch(Member::Description, Description::parse);
-        let parent = self.patch(Member::Parent, parse_parent);
+        let parent = self.patch(Member::Parent, ParentKey::parse);
         let photo_url = self.photo_url();
         self.unknown(handling, suggestions, &mut note);
         let record = match key {
@@ -241,29 +240,4 @@ fn set<T>(patch: Patch<T>) -> Option<T> {
         Patch::Set(value) => Some(value),
         Patch::Keep | Patch::Clear => None,
     }
-}
-
-/// A parent's key may be longer than any key (contract 1 §1), but is held to the same form.
-fn parse_parent(text: &str) -> Result<ParentKey, Fault> {
-    match ReferenceKey::parse(text) {
-        Ok(key) => Ok(ParentKey::Key(LookupKey::Key(key))),
-        Err(Fault::TooLong { length, .. }) if length > MAX_PARENT_CHARACTERS => {
-            Err(Fault::TooLong { length, limit: MAX_PARENT_CHARACTERS })
-        }
-        Err(Fault::TooLong { length, .. }) => match fault_of_form(text) {
-            None => Ok(ParentKey::Unmatchable { length }),
-            Some(fault) => Err(fault),
-        },
-        Err(fault) => Err(fault),
-    }
-}
-
-/// What the form of a key that is too long would be refused for: the model judges length first, so it is
-/// shown one character at a time. A single character can be outer white space only where the whole
-/// text begins and ends.
-fn fault_of_form(text: &str) -> Option<Fault> {
-    let fault = |character: char| ReferenceKey::parse(character.encode_utf8(&mut [0; 4])).err();
-    let white_space = |fault: &Fault| matches!(fault, Fault::KeyNotCanonical(KeyProblem::OuterWhiteSpace));
-    let inner = text.chars().filter_map(fault).find(|found| !white_space(found));
-    inner.or_else(|| text.chars().next().and_then(fault)).or_else(|| text.chars().next_back().and_then(fault))
 }
