@@ -74,7 +74,7 @@ impl Service {
         for _ in 1..ATTEMPTS {
             match self.attempt(batch, execution) {
                 Err(StoreError::Conflict(race)) => {
-                    tracing::warn!(%race, "the plan missed a race; planning again")
+                    tracing::warn!(%race, "the plan missed a race; planning again");
                 }
                 settled => return settled,
             }

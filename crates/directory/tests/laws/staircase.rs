@@ -160,7 +160,7 @@ fn a_chain_that_is_too_long_fails_from_the_first_level_that_is() {
         let level = 1000 - index;
         match &outcome.result {
             RecordResult::Created { .. } => {
-                assert!(level <= directory::DEPTH_LIMIT, "level {level} was created")
+                assert!(level <= directory::DEPTH_LIMIT, "level {level} was created");
             }
             RecordResult::Failed(failures) => {
                 assert_eq!(

@@ -5,6 +5,11 @@ use std::borrow::Cow;
 use super::refusal::{InvalidRequest, Refusal};
 use super::wire::{Problem, to_json};
 
+/// The status of a batch that was carried out, with so many failed records.
+pub(super) const fn of_batch(failed: usize) -> u16 {
+    if failed == 0 { 200 } else { 207 }
+}
+
 /// Status, code, title.
 struct Line(u16, &'static str, &'static str);
 

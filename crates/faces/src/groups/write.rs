@@ -9,6 +9,7 @@ use super::cursor;
 use super::fields::{Member, wire_name};
 use super::query::Mode;
 use super::read::{Ignored, Note};
+use super::status::of_batch;
 use super::wire::{
     Answer, Diff, Each, ErrorLine, FromTo, GroupLine, GroupPage, Moment, Reference, ResultLine, Shown,
     Summary, WarningLine, to_json,
@@ -27,7 +28,7 @@ pub struct Reply {
 /// those that were read, the outcome is what became of them; all three are equally long.
 pub fn write(notes: &[Note], records: &[Record], outcome: &Outcome, mode: Mode) -> Reply {
     let summary = summary(outcome);
-    let status = if summary.failed == 0 { 200 } else { 207 };
+    let status = of_batch(summary.failed);
     let capacity = 64 + 160 * outcome.records.len();
     let results = notes.iter().zip(records).zip(&outcome.records).enumerate();
     let results =

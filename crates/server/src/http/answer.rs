@@ -61,15 +61,20 @@ fn add_headers(refusal: &Refusal, headers: &mut HeaderMap) {
         Refusal::Unauthenticated => add(header::WWW_AUTHENTICATE, "Bearer"),
         Refusal::MethodNotAllowed { allow } => add(header::ALLOW, allow),
         Refusal::UnsupportedEncoding => add(header::ACCEPT_ENCODING, "gzip"),
-        Refusal::PayloadTooLarge { .. } | Refusal::RequestTimeout => add(header::CONNECTION, "close"),
+        Refusal::PayloadTooLarge { .. }
+        | Refusal::RequestTimeout
+        | Refusal::BadRequest { .. }
+        | Refusal::HeadersTooLarge
+        | Refusal::UriTooLong
+        | Refusal::ExpectationFailed
+        | Refusal::NotImplemented { .. } => add(header::CONNECTION, "close"),
         Refusal::Unavailable | Refusal::OutcomeUnknown => add(header::RETRY_AFTER, "1"),
         Refusal::StorageFull => add(header::RETRY_AFTER, "60"),
         Refusal::Draining => {
             add(header::RETRY_AFTER, "5");
             add(header::CONNECTION, "close");
         }
-        Refusal::BadRequest { .. }
-        | Refusal::InvalidJson { .. }
+        Refusal::InvalidJson { .. }
         | Refusal::Validation { .. }
         | Refusal::Forbidden { .. }
         | Refusal::ForeignOrigin
@@ -78,10 +83,6 @@ fn add_headers(refusal: &Refusal, headers: &mut HeaderMap) {
         | Refusal::AmbiguousGroup
         | Refusal::UnsupportedMediaType
         | Refusal::BadCompression
-        | Refusal::HeadersTooLarge
-        | Refusal::UriTooLong
-        | Refusal::ExpectationFailed
-        | Refusal::NotImplemented { .. }
         | Refusal::Internal => {}
     }
 }

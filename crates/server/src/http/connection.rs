@@ -14,6 +14,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use super::head::MAX_FIELDS;
+
 /// How long a client may take to send its request head (rules §10).
 const HEAD: Duration = Duration::from_secs(10);
 /// How long requests under way may take after the server was told to stop.
@@ -52,6 +54,7 @@ async fn attend(stream: TcpStream, router: Arc<Router>, watcher: Watcher) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        .max_headers(2 * MAX_FIELDS)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");

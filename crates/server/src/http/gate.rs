@@ -14,6 +14,7 @@ use futures_util::FutureExt as _;
 
 use super::App;
 use super::answer::{Refused, render};
+use super::head;
 use crate::auth::random_request_id;
 use crate::metrics::{Tally, count_request};
 
@@ -37,9 +38,15 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
     let request_id = request_id(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let refused = app.draining.load(Ordering::Relaxed) && !ANSWERED_WHILE_DRAINING.contains(&route.as_str());
-    let answer =
-        async { if refused { Refused(Refusal::Draining).into_response() } else { next.run(request).await } };
+    let (head, body) = request.into_parts();
+    let draining = app.draining.load(Ordering::Relaxed) && !ANSWERED_WHILE_DRAINING.contains(&route.as_str());
+    let admitted = if draining { Err(Refusal::Draining) } else { head::check(&head) };
+    let answer = async {
+        match admitted {
+            Ok(()) => next.run(Request::from_parts(head, body)).await,
+            Err(refusal) => Refused(refusal).into_response(),
+        }
+    };
     // A handler keeps no state that a panic could leave half changed: what it shares is behind locks
     // that are taken over as they are, and transactions roll back.
     let mut response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {

@@ -6,6 +6,7 @@ pub(crate) mod connection;
 mod credentials;
 mod gate;
 mod groups;
+mod head;
 mod system;
 
 use std::sync::Arc;

@@ -1,0 +1,97 @@
+//! What the head of a request must look like before anything else is asked. hyper alone lets all of
+//! this through (RFC 9112 §§3.2, 6.1; RFC 9110 §10.1.1).
+
+use axum::http::{HeaderMap, HeaderValue, Method, header, request};
+use faces::groups::Refusal;
+
+/// The most header fields of a request (rules §10). hyper is told a larger number, so that we answer.
+pub(super) const MAX_FIELDS: usize = 64;
+/// The most bytes of all names and values together (rules §10).
+const MAX_HEADERS: usize = 32 << 10;
+/// The most bytes of the request target (rules §10).
+const MAX_TARGET: usize = 8 << 10;
+
+/// Refuses a request for its head alone.
+pub(super) fn check(head: &request::Parts) -> Result<(), Refusal> {
+    let headers = &head.headers;
+    if target_size(head) > MAX_TARGET {
+        return Err(Refusal::UriTooLong);
+    }
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if headers.len() > MAX_FIELDS || size > MAX_HEADERS {
+        return Err(Refusal::HeadersTooLarge);
+    }
+    check_host(headers)?;
+    let codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    if codings.map(HeaderValue::as_bytes).any(|coding| !coding.eq_ignore_ascii_case(b"chunked")) {
+        return Err(Refusal::NotImplemented { reason: "TRANSFER_CODING" });
+    }
+    let expectation = headers.get(header::EXPECT).map(HeaderValue::as_bytes);
+    if expectation.is_some_and(|expected| !expected.eq_ignore_ascii_case(b"100-continue")) {
+        return Err(Refusal::ExpectationFailed);
+    }
+    // A browser asks on behalf of another site before it sends a request with a key.
+    if head.method == Method::OPTIONS && headers.contains_key(header::ORIGIN) {
+        return Err(Refusal::ForeignOrigin);
+    }
+    Ok(())
+}
+
+fn target_size(head: &request::Parts) -> usize {
+    head.uri.path_and_query().map_or(0, |target| target.as_str().len())
+}
+
+fn check_host(headers: &HeaderMap) -> Result<(), Refusal> {
+    match headers.get_all(header::HOST).iter().count() {
+        1 => Ok(()),
+        0 => Err(Refusal::BadRequest { reason: "MISSING_HOST", detail: "The request has no Host header." }),
+        _ => Err(Refusal::BadRequest {
+            reason: "MULTIPLE_HOST",
+            detail: "The request has more than one Host header.",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code_of(method: &str, target: &str, headers: &[(&str, &str)]) -> &'static str {
+        let mut request = axum::http::Request::builder().method(method).uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        check(&request.body(()).unwrap().into_parts().0).err().map_or("", |refusal| refusal.code())
+    }
+
+    #[test]
+    fn heads() {
+        let host = ("host", "h");
+        for (headers, code) in [
+            (vec![host], ""),
+            (vec![], "BAD_REQUEST"),
+            (vec![host, ("host", "evil")], "BAD_REQUEST"),
+            (vec![host, ("transfer-encoding", "chunked")], ""),
+            (vec![host, ("transfer-encoding", "Chunked")], ""),
+            (vec![host, ("transfer-encoding", "gzip, chunked")], "NOT_IMPLEMENTED"),
+            (vec![host, ("expect", "100-continue")], ""),
+            (vec![host, ("expect", "200-ok")], "EXPECTATION_FAILED"),
+            (vec![host, ("x-large", &"a".repeat(MAX_HEADERS - 12))], ""),
+            (vec![host, ("x-large", &"a".repeat(MAX_HEADERS - 11))], "HEADERS_TOO_LARGE"),
+            (vec![host, ("origin", "https://elsewhere.example")], ""),
+        ] {
+            assert_eq!(code_of("GET", "/", &headers), code, "{headers:?}");
+        }
+        assert_eq!(code_of("OPTIONS", "/", &[host, ("origin", "https://elsewhere.example")]), "FORBIDDEN");
+        assert_eq!(code_of("GET", &format!("/{}", "a".repeat(MAX_TARGET - 1)), &[host]), "");
+        assert_eq!(code_of("GET", &format!("/{}", "a".repeat(MAX_TARGET)), &[host]), "URI_TOO_LONG");
+        let fields: Vec<(String, &str)> =
+            (1..=MAX_FIELDS).map(|number| (format!("x-{number}"), "1")).collect();
+        let with_host = |count: usize| {
+            let others = fields[..count].iter().map(|(name, value)| (name.as_str(), *value));
+            std::iter::once(host).chain(others).collect::<Vec<_>>()
+        };
+        assert_eq!(code_of("GET", "/", &with_host(MAX_FIELDS - 1)), "");
+        assert_eq!(code_of("GET", "/", &with_host(MAX_FIELDS)), "HEADERS_TOO_LARGE");
+    }
+}
