@@ -4,10 +4,52 @@
 //! answers reads. It decides nothing; every rule lives in the `directory` crate. The contract is
 //! blocking and knows no async runtime: callers run it on threads that may wait.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
+mod free_ids;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
+mod observed;
+mod sqlite;
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
 use directory::{
-    ExternalReference, Group, GroupId, GroupView, HierarchyNeeds, LookupKey, Needs, Page, Snapshot, TenantId,
-    Timestamp, Write,
+    GroupId, GroupView, HierarchyNeeds, LookupKey, Needs, Page, Snapshot, TenantId, Timestamp, Write,
 };
+
+/// Opens the store in a data directory, which is created if it is not there.
+pub fn open(data_dir: &Path, options: &Options) -> Result<Box<dyn Store>, StoreError> {
+    sqlite::open(data_dir, options)
+}
+
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve: holds the data directory alone among servers, and brings its schema up to date.
+    Serve,
+    /// For one command of the command line: a server may be running on the same data directory.
+    Admin,
+}
+
+/// How a store is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// What for.
+    pub purpose: Purpose,
+    /// How many reads may run at once; `None` for as many as there are processors, 2–8.
+    pub readers: Option<NonZeroUsize>,
+    /// How many writes may wait before [`StoreError::Overloaded`].
+    pub queue: usize,
+}
+
+impl Options {
+    /// The defaults for this purpose.
+    pub const fn new(purpose: Purpose) -> Self {
+        Self { purpose, readers: None, queue: 1024 }
+    }
+}
 
 /// A view of one moment: reads in one closure all see the same state.
 pub trait Reader {
@@ -104,7 +146,7 @@ pub struct AccessKey {
 }
 
 /// Why an engine could not do its work. Never a status code, never a caller's fault.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Another writer was faster: load and plan again.
     #[error("conflict: {0}")]

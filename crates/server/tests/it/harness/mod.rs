@@ -1,0 +1,13 @@
+//! What the tests share: a server, a client, and how the two are compared with what is expected.
+
+mod batch;
+mod client;
+mod process;
+mod random;
+mod server;
+
+pub(crate) use batch::{check, describe, outcomes};
+pub(crate) use client::{Answer, BY_REFERENCE, Client, Exchange, GROUPS, UPSERT};
+pub(crate) use process::{Process, finish, rosterd};
+pub(crate) use random::Random;
+pub(crate) use server::{Server, serve};

@@ -1,0 +1,140 @@
+//! A server of one's own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::process::{Process, finish, rosterd};
+
+/// How far apart two looks at the files are. The store moves its log into the data file when it has had
+/// nothing to do for a tenth of a second.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+pub(crate) struct Server {
+    // Dropped first: the directory goes when nobody uses it any more.
+    pub(crate) process: Process,
+    /// The owner of the first key.
+    pub(crate) client: Client,
+    directory: TempDir,
+}
+
+impl Server {
+    /// A first start: an empty data directory, a free port.
+    pub(crate) fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let process = Process::spawn(&mut serve(&data_in(directory.path())));
+        let address = address(&process);
+        let key = process.wait_for("how to try it", first_key);
+        Self { process, client: Client { address, key }, directory }
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        data_in(self.directory.path())
+    }
+
+    /// A file of the test's own, outside the data directory.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Stops cleanly and starts again; what the first process has logged is gone.
+    pub(crate) fn restart(&mut self) {
+        self.process.terminate();
+        self.started_after_stop();
+    }
+
+    /// Waits for a clean end, then starts again.
+    pub(crate) fn started_after_stop(&mut self) {
+        let status = self.process.wait();
+        assert_eq!(status.code(), Some(0), "a clean stop:\n{}", self.process.log());
+        self.start_again();
+    }
+
+    pub(crate) fn kill9_and_restart(&mut self) {
+        self.process.kill();
+        self.start_again();
+    }
+
+    fn start_again(&mut self) {
+        self.process = Process::spawn(&mut serve(&self.data()));
+        self.client.address = address(&self.process);
+    }
+
+    /// A command on the data directory that must succeed; what it prints.
+    pub(crate) fn cli<const N: usize>(&self, arguments: [&str; N]) -> String {
+        let (code, stdout, stderr) = self.try_cli(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {stderr}");
+        stdout
+    }
+
+    pub(crate) fn try_cli<const N: usize>(&self, arguments: [&str; N]) -> (Option<i32>, String, String) {
+        finish(rosterd().args(arguments).arg("--data-dir").arg(self.data()))
+    }
+
+    /// A new key: its id, and a client that has it.
+    pub(crate) fn new_key(&self, tenant: &str, scopes: &str) -> (String, Client) {
+        let printed = self.cli(["keys", "create", "--tenant", tenant, "--scopes", scopes, "--json"]);
+        let key: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        let text = |name: &str| key[name].as_str().unwrap().to_owned();
+        (text("id"), self.client.with_key(text("key")))
+    }
+
+    /// A new tenant, and a client of it.
+    pub(crate) fn new_tenant(&self, name: &str) -> Client {
+        self.cli(["tenants", "create", name]);
+        self.new_key(name, "groups:read,groups:write").1
+    }
+
+    /// What lies in the data file and its log, once nothing moves there any more.
+    pub(crate) fn settled_bytes(&self) -> [[u8; 32]; 2] {
+        let look = || {
+            ["rosterd.db", "rosterd.db-wal"].map(|name| {
+                let bytes = std::fs::read(self.data().join(name)).unwrap_or_default();
+                Sha256::digest(bytes).into()
+            })
+        };
+        let mut looks = vec![look()];
+        while looks.len() < 3 {
+            std::thread::sleep(LOOK_AGAIN);
+            let next = look();
+            looks.retain(|seen| *seen == next);
+            looks.push(next);
+        }
+        looks[0]
+    }
+}
+
+/// The command that serves from a directory, on a free port.
+pub(crate) fn serve(data: &Path) -> Command {
+    let mut command = rosterd();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
+    command
+}
+
+/// The server makes it itself, so that its permissions are the server's doing.
+fn data_in(directory: &Path) -> PathBuf {
+    directory.join("data")
+}
+
+fn address(process: &Process) -> SocketAddr {
+    process.wait_for("where it listens", |log| {
+        complete_lines(log).find_map(|line| line.strip_prefix("listening on http://")?.parse().ok())
+    })
+}
+
+/// The key of the first start, once everything about it is there.
+fn first_key(log: &str) -> Option<String> {
+    let key = complete_lines(log).find_map(|line| line.strip_prefix("    rosterd_"))?;
+    complete_lines(log).any(|line| line.starts_with("      -d ")).then(|| format!("rosterd_{key}"))
+}
+
+fn complete_lines(log: &str) -> impl Iterator<Item = &str> {
+    log.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'))
+}

@@ -1,0 +1,27 @@
+//! Black box: the real program, real sockets, the public interface only.
+//!
+//! A test starts a server of its own on an empty data directory and a free port, and talks to it as
+//! any client would. What a test sends and expects is data; `harness` is the one place that knows how.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::print_stderr,
+    reason = "seeds and skipped tests are told to whoever reads the test's output"
+)]
+
+mod concurrency;
+mod crash;
+mod descriptions;
+mod extremes;
+mod first_run;
+mod golden_path;
+mod harness;
+mod list;
+mod records;
+mod refusals;
+mod rehearsal;
+mod rules;
+mod samples;
+mod shutdown;
+mod tenants;
+mod traces;

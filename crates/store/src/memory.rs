@@ -1,0 +1,343 @@
+//! The reference engine: the contract in its simplest form. The oracle that other engines are compared
+//! with; never shipped.
+
+use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use directory::write::Content;
+use directory::{
+    Ancestor, ExternalReference, Group, GroupId, GroupView, HierarchyNeeds, IdOrigin, LookupKey, Needs, Page,
+    ReferenceKey, Snapshot, TenantId, Timestamp, Write,
+};
+
+use crate::free_ids::free_ids;
+use crate::{AccessKey, Done, ReadJob, Reader, Store, StoreError, Tenant, Transaction, WriteJob};
+
+/// A store that forgets everything when it is dropped. Writes run on the caller's thread.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// `None` when closed.
+    committed: Mutex<Option<State>>,
+    /// Held while a write runs: one after another.
+    turn: Mutex<()>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct State {
+    tenants: BTreeMap<TenantId, TenantState>,
+    access_keys: BTreeMap<String, AccessKey>,
+    failure: Option<StoreError>,
+}
+
+#[derive(Debug, Clone)]
+struct TenantState {
+    tenant: Tenant,
+    next_id: i64,
+    groups: BTreeMap<GroupId, Group>,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self { committed: Mutex::new(Some(State::default())), turn: Mutex::new(()) }
+    }
+
+    fn state(&self) -> Result<State, StoreError> {
+        lock(&self.committed).clone().ok_or_else(|| StoreError::Unavailable("the store is closed".to_owned()))
+    }
+}
+
+impl Store for Memory {
+    fn read(&self, job: ReadJob<'_>) -> Result<(), StoreError> {
+        job(&mut self.state()?)
+    }
+
+    fn write(&self, mut job: WriteJob, done: Done) -> Result<(), StoreError> {
+        let turn = lock(&self.turn);
+        let mut state = self.state()?;
+        let said = catch_unwind(AssertUnwindSafe(|| job(&mut state)))
+            .unwrap_or_else(|_| Err(StoreError::Internal("a write job panicked".to_owned())));
+        let fate = said.and_then(|()| state.failure.take().map_or(Ok(()), Err));
+        if fate.is_ok() {
+            *lock(&self.committed) = Some(state);
+        }
+        drop(turn);
+        done(fate);
+        Ok(())
+    }
+
+    fn close(&self) {
+        let _turn = lock(&self.turn);
+        lock(&self.committed).take();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    fn groups(&self, tenant: TenantId) -> impl Iterator<Item = &Group> {
+        self.tenants.get(&tenant).into_iter().flat_map(|found| found.groups.values())
+    }
+
+    fn group(&self, tenant: TenantId, id: GroupId) -> Option<&Group> {
+        self.tenants.get(&tenant)?.groups.get(&id)
+    }
+
+    fn view(&self, tenant: TenantId, group: &Group) -> GroupView {
+        let parent = group.parent.and_then(|id| self.group(tenant, id));
+        GroupView { group: group.clone(), parent_key: parent.and_then(first_key) }
+    }
+
+    /// Levels below and including a group, without entering groups of `stop`.
+    fn height(&self, tenant: TenantId, top: GroupId, stop: &[GroupId]) -> usize {
+        let children =
+            self.groups(tenant).filter(|group| group.parent == Some(top) && !stop.contains(&group.id));
+        1 + children.map(|child| self.height(tenant, child.id, stop)).max().unwrap_or(0)
+    }
+
+    /// A write that fails leaves a part behind: its job cannot succeed any more.
+    fn write<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let result = run(self);
+        if let Err(error) = &result {
+            self.failure.get_or_insert_with(|| error.clone());
+        }
+        result
+    }
+}
+
+fn first_key(group: &Group) -> Option<ReferenceKey> {
+    group.references.first().map(|reference| reference.key.clone())
+}
+
+fn is_meant(group: &Group, key: &LookupKey) -> bool {
+    match key {
+        LookupKey::Id(id) => group.id == *id,
+        LookupKey::Reference(wanted) => group.references.contains(wanted),
+        LookupKey::Key(wanted) => group.references.iter().any(|reference| reference.key == *wanted),
+    }
+}
+
+impl Reader for State {
+    fn revision(&mut self, tenant: TenantId) -> Result<i64, StoreError> {
+        Ok(self.tenants.get(&tenant).map_or(0, |found| found.tenant.revision))
+    }
+
+    fn load(&mut self, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError> {
+        let mut seen = Snapshot { revision: self.revision(tenant)?, ..Snapshot::default() };
+        for key in &needs.keys {
+            let meant: Vec<&Group> = self.groups(tenant).filter(|group| is_meant(group, key)).collect();
+            if meant.is_empty() && needs.own_keys.contains(key) {
+                let similar = similar(self.groups(tenant), key);
+                if !similar.is_empty() {
+                    seen.similar.insert(key.clone(), similar);
+                }
+            } else if !meant.is_empty() {
+                seen.matches.insert(key.clone(), meant.iter().map(|group| group.id).collect());
+                seen.groups.extend(meant.into_iter().map(|group| (group.id, group.clone())));
+            }
+        }
+        let taken: std::collections::BTreeSet<i64> =
+            self.groups(tenant).map(|group| group.id.get()).collect();
+        let first = self.tenants.get(&tenant).map_or(1, |found| found.next_id);
+        let Ok(free) =
+            free_ids(first, needs.fresh_ids, |id| Ok::<_, Infallible>(taken.range(id..).next().copied()));
+        seen.free_ids = free;
+        Ok(seen)
+    }
+
+    fn load_hierarchy(
+        &mut self,
+        tenant: TenantId,
+        needs: &HierarchyNeeds,
+        into: &mut Snapshot,
+    ) -> Result<(), StoreError> {
+        for id in &needs.ancestors_of {
+            let mut next = self.group(tenant, *id);
+            while let Some(group) = next {
+                into.ancestors.insert(group.id, Ancestor { parent: group.parent, key: first_key(group) });
+                next = group.parent.and_then(|parent| self.group(tenant, parent));
+            }
+        }
+        for id in &needs.heights_of {
+            into.heights.insert(*id, self.height(tenant, *id, &needs.heights_of));
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, tenant: TenantId, key: &LookupKey) -> Result<Vec<GroupView>, StoreError> {
+        let found = self.groups(tenant).filter(|group| is_meant(group, key));
+        Ok(found.map(|group| self.view(tenant, group)).collect())
+    }
+
+    fn list(&mut self, tenant: TenantId, page: Page) -> Result<Vec<GroupView>, StoreError> {
+        let living = self.groups(tenant).filter(|group| !group.is_archived() && Some(group.id) > page.after);
+        Ok(living.take(page.limit).map(|group| self.view(tenant, group)).collect())
+    }
+
+    fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
+        let mut tenants: Vec<Tenant> = self.tenants.values().map(|found| found.tenant.clone()).collect();
+        tenants.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(tenants)
+    }
+
+    fn tenant_by_name(&mut self, name: &str) -> Result<Option<Tenant>, StoreError> {
+        Ok(self.tenants()?.into_iter().find(|tenant| tenant.name == name))
+    }
+
+    fn access_key(&mut self, id: &str) -> Result<Option<AccessKey>, StoreError> {
+        Ok(self.access_keys.get(id).cloned())
+    }
+
+    fn access_keys(&mut self, tenant: Option<TenantId>) -> Result<Vec<AccessKey>, StoreError> {
+        let wanted = self.access_keys.values().filter(|key| tenant.is_none_or(|tenant| key.tenant == tenant));
+        let mut keys: Vec<AccessKey> = wanted.cloned().collect();
+        keys.sort_by_key(|key| key.created_at);
+        Ok(keys)
+    }
+}
+
+fn similar<'g>(groups: impl Iterator<Item = &'g Group>, key: &LookupKey) -> Vec<ExternalReference> {
+    let Some(key) = key.reference_key() else { return Vec::new() };
+    let alike =
+        |reference: &&ExternalReference| reference.key != *key && reference.key.folded() == key.folded();
+    let mut similar: Vec<ExternalReference> =
+        groups.flat_map(|group| &group.references).filter(alike).cloned().collect();
+    similar.sort();
+    similar.truncate(3);
+    similar
+}
+
+impl Transaction for State {
+    fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError> {
+        self.write(|state| {
+            let found = state.tenants.get_mut(&tenant).ok_or_else(|| no_such(tenant))?;
+            found.tenant.revision += 1;
+            for write in writes {
+                found.apply(write, at)?;
+            }
+            found.check()?;
+            Ok(found.tenant.revision)
+        })
+    }
+
+    fn archive(&mut self, tenant: TenantId, ids: &[GroupId], at: Timestamp) -> Result<i64, StoreError> {
+        self.write(|state| {
+            let found = state.tenants.get_mut(&tenant).ok_or_else(|| no_such(tenant))?;
+            found.tenant.revision += 1;
+            let revision = found.tenant.revision;
+            for id in ids {
+                if let Some(group) = found.groups.get_mut(id).filter(|group| !group.is_archived()) {
+                    (group.archived_at, group.updated_at, group.revision) = (Some(at), at, revision);
+                }
+            }
+            Ok(revision)
+        })
+    }
+
+    fn create_tenant(&mut self, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError> {
+        if self.tenant_by_name(name)?.is_some() {
+            return Ok(None);
+        }
+        let id = TenantId(self.tenants.keys().next_back().map_or(1, |last| last.0 + 1));
+        let tenant = Tenant { id, name: name.to_owned(), created_at: at, revision: 0 };
+        let state = TenantState { tenant: tenant.clone(), next_id: 1, groups: BTreeMap::new() };
+        self.tenants.insert(id, state);
+        Ok(Some(tenant))
+    }
+
+    fn create_access_key(&mut self, key: &AccessKey) -> Result<(), StoreError> {
+        self.write(|state| {
+            if !state.tenants.contains_key(&key.tenant) {
+                return Err(no_such(key.tenant));
+            }
+            match state.access_keys.insert(key.id.clone(), key.clone()) {
+                None => Ok(()),
+                Some(_) => Err(StoreError::Conflict(format!("access key {} is taken", key.id))),
+            }
+        })
+    }
+
+    fn revoke_access_key(&mut self, id: &str, at: Timestamp) -> Result<bool, StoreError> {
+        let living = self.access_keys.get_mut(id).filter(|key| key.revoked_at.is_none());
+        Ok(living.map(|key| key.revoked_at = Some(at)).is_some())
+    }
+}
+
+fn no_such(tenant: TenantId) -> StoreError {
+    StoreError::Internal(format!("there is no tenant {}", tenant.0))
+}
+
+fn conflict(id: GroupId, why: &str) -> StoreError {
+    StoreError::Conflict(format!("group {id} {why}"))
+}
+
+impl TenantState {
+    fn apply(&mut self, write: &Write, at: Timestamp) -> Result<(), StoreError> {
+        match write {
+            Write::Create { id, id_origin, references, content } => {
+                if *id_origin == IdOrigin::Assigned {
+                    self.next_id = self.next_id.max(id.get() + 1);
+                }
+                let group = self.group(*id, references.clone(), content, at, at);
+                match self.groups.insert(*id, group) {
+                    None => Ok(()),
+                    Some(_) => Err(conflict(*id, "is stored already")),
+                }
+            }
+            Write::Update { id, content, reference } => {
+                let old = self.groups.get(id).ok_or_else(|| conflict(*id, "is not stored"))?;
+                let mut references = old.references.clone();
+                if let Some((from, to)) = reference {
+                    let place = references.iter_mut().find(|reference| *reference == from);
+                    *place.ok_or_else(|| conflict(*id, "does not have the reference"))? = to.clone();
+                }
+                let archived_at = old.archived_at;
+                let group = self.group(*id, references, content, old.created_at, at);
+                self.groups.insert(*id, Group { archived_at, ..group });
+                Ok(())
+            }
+        }
+    }
+
+    fn group(
+        &self,
+        id: GroupId,
+        references: Vec<ExternalReference>,
+        content: &Content,
+        created_at: Timestamp,
+        updated_at: Timestamp,
+    ) -> Group {
+        let Content { name, description, parent, photo_url } = content.clone();
+        let revision = self.tenant.revision;
+        let archived_at = None;
+        Group {
+            id,
+            references,
+            name,
+            description,
+            parent,
+            photo_url,
+            archived_at,
+            created_at,
+            updated_at,
+            revision,
+        }
+    }
+
+    /// A reference belongs to one group.
+    fn check(&self) -> Result<(), StoreError> {
+        let mut owned = HashSet::new();
+        for group in self.groups.values() {
+            for reference in &group.references {
+                if !owned.insert(reference) {
+                    return Err(conflict(group.id, "has a reference of another group"));
+                }
+            }
+        }
+        Ok(())
+    }
+}

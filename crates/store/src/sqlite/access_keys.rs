@@ -1,0 +1,58 @@
+//! Access keys.
+
+use directory::{TenantId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::errors::is_taken;
+use super::tenants::{Counters, no_such};
+use crate::{AccessKey, StoreError};
+
+pub(super) fn find(db: &Connection, id: &str) -> Result<Option<AccessKey>, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT id, tenant, hash, scopes, created_at, revoked_at FROM access_keys WHERE id = ?1",
+    )?;
+    Ok(select.query_row([id], access_key).optional()?)
+}
+
+pub(super) fn list(db: &Connection, tenant: Option<TenantId>) -> Result<Vec<AccessKey>, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT id, tenant, hash, scopes, created_at, revoked_at FROM access_keys
+         WHERE ?1 IS NULL OR tenant = ?1 ORDER BY created_at, id",
+    )?;
+    let keys = select.query_map([tenant.map(|tenant| tenant.0)], access_key)?.collect::<Result<_, _>>()?;
+    Ok(keys)
+}
+
+pub(super) fn create(db: &Connection, key: &AccessKey) -> Result<(), StoreError> {
+    // Tenants are numbered upwards: a key for one that is not there yet would open a later one.
+    if Counters::find(db, key.tenant)?.is_none() {
+        return Err(no_such(key.tenant));
+    }
+    let mut insert = db.prepare_cached(
+        "INSERT INTO access_keys (id, tenant, hash, scopes, created_at, revoked_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let revoked_at = key.revoked_at.map(|at| at.0);
+    match insert.execute((&key.id, key.tenant.0, key.hash, &key.scopes, key.created_at.0, revoked_at)) {
+        Err(error) if is_taken(&error) => {
+            Err(StoreError::Conflict(format!("access key {} is taken", key.id)))
+        }
+        other => Ok(other.map(drop)?),
+    }
+}
+
+pub(super) fn revoke(db: &Connection, id: &str, at: Timestamp) -> Result<bool, StoreError> {
+    let mut update =
+        db.prepare_cached("UPDATE access_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?;
+    Ok(update.execute((id, at.0))? == 1)
+}
+
+fn access_key(row: &Row<'_>) -> rusqlite::Result<AccessKey> {
+    Ok(AccessKey {
+        id: row.get(0)?,
+        tenant: TenantId(row.get(1)?),
+        hash: row.get(2)?,
+        scopes: row.get(3)?,
+        created_at: Timestamp(row.get(4)?),
+        revoked_at: row.get::<_, Option<i64>>(5)?.map(Timestamp),
+    })
+}

@@ -1,0 +1,226 @@
+//! Writes, as they stand.
+
+use directory::write::Content;
+use directory::{ExternalReference, GroupId, IdOrigin, TenantId, Timestamp, Write};
+use rusqlite::{CachedStatement, Connection};
+
+use super::errors::is_taken;
+use super::fold::fold;
+use super::tenants::Counters;
+use crate::StoreError;
+
+/// A reference with the number under which it is found.
+type Folded<'w> = (i64, &'w ExternalReference);
+
+pub(super) fn apply(
+    db: &Connection,
+    tenant: TenantId,
+    writes: &[Write],
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let mut turn = Turn {
+        db,
+        tenant,
+        at,
+        counters: Counters::next(db, tenant)?,
+        claimed: Vec::with_capacity(writes.len()),
+    };
+    turn.create(writes)?;
+    turn.update(writes)?;
+    turn.check_claims()?;
+    turn.counters.store(db, tenant)?;
+    Ok(turn.counters.revision)
+}
+
+pub(super) fn archive(
+    db: &Connection,
+    tenant: TenantId,
+    ids: &[GroupId],
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let counters = Counters::next(db, tenant)?;
+    let mut update = db.prepare_cached(
+        "UPDATE groups SET archived_at = ?3, updated_at = ?3, revision = ?4
+         WHERE tenant = ?1 AND id = ?2 AND archived_at IS NULL",
+    )?;
+    for id in ids {
+        update.execute((tenant.0, id.get(), at.0, counters.revision))?;
+    }
+    counters.store(db, tenant)?;
+    Ok(counters.revision)
+}
+
+/// The application of one list of writes.
+struct Turn<'t> {
+    db: &'t Connection,
+    tenant: TenantId,
+    at: Timestamp,
+    counters: Counters,
+    /// References that no other group may have. Checked when all is written, because the writes of one
+    /// plan may pass a reference from one group to another in any order.
+    claimed: Vec<Folded<'t>>,
+}
+
+/// A [`Write::Create`].
+struct Create<'w> {
+    fold: Option<i64>,
+    id: GroupId,
+    references: &'w [ExternalReference],
+    content: &'w Content,
+}
+
+impl<'t> Turn<'t> {
+    /// Inserts in the order of the numbers of references: their index is the one whose pages lie apart.
+    fn create(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
+        let mut creates = Vec::with_capacity(writes.len());
+        for write in writes {
+            if let Write::Create { id, id_origin, references, content } = write {
+                match id_origin {
+                    IdOrigin::Assigned => self.counters.assigned(*id),
+                    IdOrigin::Given => {}
+                }
+                let fold = references.first().map(|reference| fold(&reference.key));
+                creates.push(Create { fold, id: *id, references, content });
+            }
+        }
+        creates.sort_unstable_by_key(|create| create.fold);
+        let mut insert = self.db.prepare_cached(include_str!("sql/insert.sql"))?;
+        for create in creates {
+            self.insert(&mut insert, &create)?;
+            if let Some((fold, first)) = create.fold.zip(create.references.first()) {
+                self.claimed.push((fold, first));
+            }
+            for (position, reference) in create.references.iter().enumerate().skip(1) {
+                self.add_extra(create.id, position, reference)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(&self, insert: &mut CachedStatement<'_>, create: &Create<'_>) -> Result<(), StoreError> {
+        let first = create.references.first();
+        let inserted = insert.execute((
+            self.tenant.0,
+            create.id.get(),
+            create.content.parent.map(GroupId::get),
+            first.map(|reference| reference.source.as_str()),
+            first.map(|reference| reference.key.as_str()),
+            create.fold,
+            create.content.name.as_str(),
+            create.content.description.as_ref().map(directory::Description::as_str),
+            create.content.photo_url.as_ref().map(directory::PhotoUrl::as_str),
+            self.at.0,
+            self.counters.revision,
+        ));
+        match inserted {
+            Err(error) if is_taken(&error) => {
+                Err(StoreError::Conflict(format!("group {} is stored already", create.id)))
+            }
+            other => Ok(other.map(drop)?),
+        }
+    }
+
+    fn add_extra(
+        &mut self,
+        id: GroupId,
+        position: usize,
+        reference: &'t ExternalReference,
+    ) -> Result<(), StoreError> {
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO extra_refs (tenant, id, position, source, key, fold) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        let (source, key) = (reference.source.as_str(), reference.key.as_str());
+        let fold = fold(&reference.key);
+        let position = i64::try_from(position).unwrap_or(i64::MAX);
+        insert.execute((self.tenant.0, id.get(), position, source, key, fold))?;
+        self.counters.extra_refs += 1;
+        self.claimed.push((fold, reference));
+        Ok(())
+    }
+
+    fn update(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
+        for write in writes {
+            if let Write::Update { id, content, reference } = write {
+                self.replace_content(*id, content)?;
+                if let Some((from, to)) = reference {
+                    self.replace_reference(*id, from, to)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn replace_content(&self, id: GroupId, content: &Content) -> Result<(), StoreError> {
+        // Most updates leave the parent alone: try the cheap statement first.
+        for statement in [include_str!("sql/update_in_place.sql"), include_str!("sql/update.sql")] {
+            let mut update = self.db.prepare_cached(statement)?;
+            let updated = update.execute((
+                self.tenant.0,
+                id.get(),
+                content.name.as_str(),
+                content.description.as_ref().map(directory::Description::as_str),
+                content.photo_url.as_ref().map(directory::PhotoUrl::as_str),
+                self.at.0,
+                self.counters.revision,
+                content.parent.map(GroupId::get),
+            ))?;
+            if updated == 1 {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Conflict(format!("group {id} is not stored")))
+    }
+
+    fn replace_reference(
+        &mut self,
+        id: GroupId,
+        from: &ExternalReference,
+        to: &'t ExternalReference,
+    ) -> Result<(), StoreError> {
+        let fold = fold(&to.key);
+        for statement in [
+            "UPDATE groups SET source = ?5, key = ?6, fold = ?7
+             WHERE tenant = ?1 AND id = ?2 AND source = ?3 AND key = ?4",
+            "UPDATE extra_refs SET source = ?5, key = ?6, fold = ?7
+             WHERE tenant = ?1 AND id = ?2 AND source = ?3 AND key = ?4",
+        ] {
+            let mut update = self.db.prepare_cached(statement)?;
+            let updated = update.execute((
+                self.tenant.0,
+                id.get(),
+                from.source.as_str(),
+                from.key.as_str(),
+                to.source.as_str(),
+                to.key.as_str(),
+                fold,
+            ))?;
+            if updated == 1 {
+                self.claimed.push((fold, to));
+                return Ok(());
+            }
+        }
+        Err(StoreError::Conflict(format!("group {id} does not have the reference {}", from.key)))
+    }
+
+    /// The index by number is not unique, so this is what keeps a pair from belonging to two groups.
+    fn check_claims(&self) -> Result<(), StoreError> {
+        let mut inline =
+            self.db.prepare_cached("SELECT count(*) FROM groups WHERE tenant = ?1 AND fold = ?2")?;
+        let mut exact = self.db.prepare_cached(include_str!("sql/references_count.sql"))?;
+        for (fold, claimed) in &self.claimed {
+            // Nearly always the group itself is all there is: the index alone tells.
+            if self.counters.extra_refs == 0 && count(&mut inline, (self.tenant.0, fold))? <= 1 {
+                continue;
+            }
+            let (source, key) = (claimed.source.as_str(), claimed.key.as_str());
+            if count(&mut exact, (self.tenant.0, fold, source, key))? > 1 {
+                return Err(StoreError::Conflict(format!("the reference {key} belongs to another group")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count(select: &mut CachedStatement<'_>, parameters: impl rusqlite::Params) -> Result<i64, StoreError> {
+    Ok(select.query_row(parameters, |row| row.get(0))?)
+}

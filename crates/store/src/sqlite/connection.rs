@@ -1,0 +1,83 @@
+//! Connections, all hardened alike.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::StoreError;
+
+/// How long a statement waits for a lock that another connection or process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// More than there are statements: none is ever prepared twice.
+const STATEMENTS: usize = 64;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The one writer of a server. Its cache holds the pages of a whole group commit.
+    Writer,
+    /// One of the readers of a server; it cannot write.
+    Reader,
+    /// Moves what is committed from the log into the data file.
+    Checkpointer,
+    /// Does the work of one command.
+    Admin,
+}
+
+impl Role {
+    const fn cache_kib(self) -> i64 {
+        match self {
+            Self::Writer => 64 * 1024,
+            Self::Reader => 16 * 1024,
+            Self::Checkpointer | Self::Admin => 2 * 1024,
+        }
+    }
+
+    const fn flags(self) -> OpenFlags {
+        let access = match self {
+            Self::Reader => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Self::Writer | Self::Checkpointer | Self::Admin => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        };
+        access.union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    }
+}
+
+/// Opens a file that is there. Touches nothing in it.
+pub(super) fn open(file: &Path, role: Role) -> Result<Connection, StoreError> {
+    let db = Connection::open_with_flags(file, role.flags())?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Nothing that the file says about itself is trusted, nor can a statement damage it.
+    for (config, value) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        // Otherwise every new value bound to a range makes SQLite plan the statement again.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+    ] {
+        db.set_db_config(config, value)?;
+    }
+    db.pragma_update(None, "cell_size_check", true)?;
+    db.pragma_update(None, "mmap_size", 0)?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    db.pragma_update(None, "cache_size", -role.cache_kib())?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    // The checkpointer does it, so that no commit has to.
+    db.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(db)
+}
+
+/// Switches the file to a write-ahead log, in which readers and the writer never wait for each other.
+pub(super) fn use_log(db: &Connection) -> Result<(), StoreError> {
+    let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode.eq_ignore_ascii_case("wal") {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable(format!("SQLite cannot use a write-ahead log here (journal mode {mode})")))
+}

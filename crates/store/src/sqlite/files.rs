@@ -1,0 +1,109 @@
+//! The data directory: who may read it, and which server holds it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::StoreError;
+
+/// How long a starting server waits for the lock: a command may hold it for the moment of a migration.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// The files of a data directory.
+#[derive(Debug, Clone)]
+pub(super) struct DataDir {
+    path: PathBuf,
+}
+
+/// The directory is held for as long as this lives. The file stays behind: a lock on a file that somebody
+/// deletes and makes again would be two locks.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl DataDir {
+    /// Makes the directory and the data file if they are not there, for this user alone.
+    pub(super) fn prepare(path: &Path) -> Result<Self, StoreError> {
+        let dir = Self { path: path.to_path_buf() };
+        if !path.is_dir() {
+            create_dir(path).map_err(|error| dir.unusable(&error))?;
+        }
+        open_private(&dir.data_file()).map_err(|error| dir.unusable(&error))?;
+        Ok(dir)
+    }
+
+    pub(super) fn data_file(&self) -> PathBuf {
+        self.path.join("rosterd.db")
+    }
+
+    /// The lock of the server, if nobody holds it.
+    pub(super) fn try_lock(&self) -> Result<Option<Lock>, StoreError> {
+        let file = open_private(&self.path.join("rosterd.lock")).map_err(|error| self.unusable(&error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(self.unusable(&error)),
+        }
+    }
+
+    /// The lock of the server, or why not.
+    pub(super) fn lock(&self) -> Result<Lock, StoreError> {
+        let start = Instant::now();
+        loop {
+            if let Some(lock) = self.try_lock()? {
+                return Ok(lock);
+            }
+            if start.elapsed() >= LOCK_PATIENCE {
+                return Err(StoreError::Locked(format!(
+                    "another rosterd server is using the data directory {}: stop it first, or give this one a \
+                     data directory of its own",
+                    self.path.display()
+                )));
+            }
+            thread::sleep(LOCK_PATIENCE / 10);
+        }
+    }
+
+    fn unusable(&self, error: &io::Error) -> StoreError {
+        StoreError::Unavailable(format!("the data directory {} cannot be used: {error}", self.path.display()))
+    }
+}
+
+#[cfg(unix)]
+fn create_dir(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn create_dir(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// Opens a file for reading and writing; one that is made here is for this user alone. `SQLite` gives its
+/// other files the permissions of the data file.
+#[cfg(unix)]
+fn open_private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+    match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
+        Ok(file) => {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().read(true).write(true).open(path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(unix))]
+fn open_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}

@@ -1,0 +1,331 @@
+//! The looks of a plan: [`Needs`] and [`HierarchyNeeds`] answered.
+
+use std::collections::HashSet;
+
+use directory::{
+    Ancestor, ExternalReference, GroupId, HierarchyNeeds, LookupKey, Needs, ReferenceKey, Snapshot, TenantId,
+};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
+
+use super::errors::damaged;
+use super::fold::fold;
+use super::rows::{self, RowReference, Rows};
+use super::tenants::Counters;
+use crate::StoreError;
+use crate::free_ids::free_ids;
+
+/// How many similar references a record is told about.
+const MOST_SIMILAR: usize = 3;
+/// More levels than any depth limit allows: the stored tree runs in a circle.
+const MOST_LEVELS: usize = 1 << 16;
+
+pub(super) fn load(db: &Connection, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError> {
+    let counters = Counters::load(db, tenant)?;
+    let mut seen = Snapshot { revision: counters.revision, ..Snapshot::default() };
+    seen.matches.reserve(needs.keys.len());
+    seen.groups.reserve(needs.keys.len());
+    seen.free_ids = free_ids(counters.next_id, needs.fresh_ids, |id| taken_from(db, tenant, id))?;
+    let mut look = Look {
+        tenant,
+        own_keys: &needs.own_keys,
+        by_fold: db.prepare_cached(include_str!("sql/by_fold.sql"))?,
+        by_id: db.prepare_cached(include_str!("sql/by_id.sql"))?,
+        extra: (counters.extra_refs > 0).then(|| ExtraRefs::prepare(db)).transpose()?,
+        rows: Rows::default(),
+        seen,
+    };
+    look.at_ids(needs)?;
+    look.at_references(needs)?;
+    look.at_extra_references()?;
+    Ok(look.seen)
+}
+
+/// The lowest id that is taken and not below this one.
+fn taken_from(db: &Connection, tenant: TenantId, id: i64) -> Result<Option<i64>, StoreError> {
+    let mut select =
+        db.prepare_cached("SELECT id FROM groups WHERE tenant = ?1 AND id >= ?2 ORDER BY id LIMIT 1")?;
+    Ok(select.query_row((tenant.0, id), |row| row.get(0)).optional()?)
+}
+
+/// A look in progress.
+struct Look<'l> {
+    tenant: TenantId,
+    own_keys: &'l HashSet<LookupKey>,
+    by_fold: CachedStatement<'l>,
+    by_id: CachedStatement<'l>,
+    /// Absent when the tenant has no group with a second reference.
+    extra: Option<ExtraRefs<'l>>,
+    rows: Rows,
+    seen: Snapshot,
+}
+
+struct ExtraRefs<'l> {
+    by_fold: CachedStatement<'l>,
+    of_group: CachedStatement<'l>,
+}
+
+impl<'l> ExtraRefs<'l> {
+    fn prepare(db: &'l Connection) -> Result<Self, StoreError> {
+        let by_fold = "SELECT source, key, id FROM extra_refs WHERE tenant = ?1 AND fold = ?2";
+        let of_group = "SELECT source, key FROM extra_refs WHERE tenant = ?1 AND id = ?2 ORDER BY position";
+        Ok(Self { by_fold: db.prepare_cached(by_fold)?, of_group: db.prepare_cached(of_group)? })
+    }
+}
+
+impl Look<'_> {
+    fn at_ids(&mut self, needs: &Needs) -> Result<(), StoreError> {
+        let mut ids: Vec<(GroupId, &LookupKey)> = needs.keys.iter().filter_map(by_id).collect();
+        ids.sort_unstable_by_key(|&(id, _)| id);
+        for (id, key) in ids {
+            self.fetch(id, None)?;
+            if self.seen.groups.contains_key(&id) {
+                self.seen.matches.insert(key.clone(), vec![id]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Probes in the order of the index, so that neighbours find its pages in the cache.
+    fn at_references(&mut self, needs: &Needs) -> Result<(), StoreError> {
+        let mut probes: Vec<(i64, &LookupKey, &ReferenceKey)> = Vec::with_capacity(needs.keys.len());
+        for lookup in &needs.keys {
+            if let Some(key) = lookup.reference_key() {
+                probes.push((fold(key), lookup, key));
+            }
+        }
+        probes.sort_unstable_by_key(|&(fold, ..)| fold);
+        for (fold, lookup, key) in probes {
+            self.at_reference(fold, lookup, key)?;
+        }
+        Ok(())
+    }
+
+    fn at_reference(&mut self, fold: i64, lookup: &LookupKey, key: &ReferenceKey) -> Result<(), StoreError> {
+        let mut found = Found::default();
+        let mut rows = self.by_fold.query((self.tenant.0, fold))?;
+        while let Some(row) = rows.next()? {
+            let reference = rows::reference(row)?.ok_or_else(|| damaged("reference"))?;
+            if !is_meant(lookup, &reference) {
+                found.consider(&mut self.rows, key, &reference);
+                continue;
+            }
+            let id = rows::id(row)?;
+            found.ids.push(id);
+            if !self.seen.groups.contains_key(&id) {
+                self.seen.groups.insert(id, self.rows.group(row, Some(key))?);
+            }
+        }
+        drop(rows);
+        self.at_extra_reference(fold, lookup, key, &mut found)?;
+        if found.ids.is_empty() {
+            if !found.similar.is_empty() && self.own_keys.contains(lookup) {
+                self.seen.similar.insert(lookup.clone(), found.similar());
+            }
+        } else {
+            found.ids.sort_unstable();
+            found.ids.dedup();
+            self.seen.matches.insert(lookup.clone(), found.ids);
+        }
+        Ok(())
+    }
+
+    fn at_extra_reference(
+        &mut self,
+        fold: i64,
+        lookup: &LookupKey,
+        key: &ReferenceKey,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        let Some(extra) = &mut self.extra else { return Ok(()) };
+        let mut meant = Vec::new();
+        let mut rows = extra.by_fold.query((self.tenant.0, fold))?;
+        while let Some(row) = rows.next()? {
+            let reference = extra_reference(row)?;
+            if is_meant(lookup, &reference) {
+                meant.push(rows::group_id(row.get(2)?)?);
+            } else {
+                found.consider(&mut self.rows, key, &reference);
+            }
+        }
+        drop(rows);
+        for id in meant {
+            self.fetch(id, Some(key))?;
+            found.ids.push(id);
+        }
+        Ok(())
+    }
+
+    /// Puts a group into the snapshot, if it is there.
+    fn fetch(&mut self, id: GroupId, asked: Option<&ReferenceKey>) -> Result<(), StoreError> {
+        if self.seen.groups.contains_key(&id) {
+            return Ok(());
+        }
+        let mut rows = self.by_id.query((self.tenant.0, id.get()))?;
+        if let Some(row) = rows.next()? {
+            self.seen.groups.insert(id, self.rows.group(row, asked)?);
+        }
+        Ok(())
+    }
+
+    fn at_extra_references(&mut self) -> Result<(), StoreError> {
+        let Some(extra) = &mut self.extra else { return Ok(()) };
+        for group in self.seen.groups.values_mut() {
+            let mut rows = extra.of_group.query((self.tenant.0, group.id.get()))?;
+            while let Some(row) = rows.next()? {
+                group.references.push(self.rows.shared(&extra_reference(row)?, None));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What one probe found.
+#[derive(Default)]
+struct Found {
+    ids: Vec<GroupId>,
+    similar: Vec<ExternalReference>,
+}
+
+impl Found {
+    /// Keeps a reference that differs from the key, but not by its folded form. Equal numbers alone say
+    /// nothing: hashes may collide.
+    fn consider(&mut self, rows: &mut Rows, key: &ReferenceKey, reference: &RowReference<'_>) {
+        if reference.key == key.as_str() {
+            return;
+        }
+        let reference = rows.shared(reference, None);
+        if reference.key.folded() == key.folded() {
+            self.similar.push(reference);
+        }
+    }
+
+    fn similar(mut self) -> Vec<ExternalReference> {
+        self.similar.sort_unstable();
+        self.similar.truncate(MOST_SIMILAR);
+        self.similar
+    }
+}
+
+fn by_id(key: &LookupKey) -> Option<(GroupId, &LookupKey)> {
+    match key {
+        LookupKey::Id(id) => Some((*id, key)),
+        LookupKey::Key(_) | LookupKey::Reference(_) => None,
+    }
+}
+
+fn is_meant(lookup: &LookupKey, found: &RowReference<'_>) -> bool {
+    match lookup {
+        LookupKey::Key(key) => key.as_str() == found.key,
+        LookupKey::Reference(ExternalReference { source, key }) => {
+            key.as_str() == found.key && source.as_str() == found.source
+        }
+        LookupKey::Id(_) => false,
+    }
+}
+
+/// The reference of a row of `extra_refs`.
+fn extra_reference<'r>(row: &'r Row<'_>) -> Result<RowReference<'r>, StoreError> {
+    match (rows::text(row, 0)?, rows::text(row, 1)?) {
+        (Some(source), Some(key)) => Ok(RowReference { source, key }),
+        _ => Err(damaged("reference")),
+    }
+}
+
+/// The references of one group, in their order.
+pub(super) fn extra_references(
+    db: &Connection,
+    tenant: TenantId,
+    id: GroupId,
+) -> Result<Vec<ExternalReference>, StoreError> {
+    let mut extra = ExtraRefs::prepare(db)?;
+    let mut rows = extra.of_group.query((tenant.0, id.get()))?;
+    let (mut shared, mut references) = (Rows::default(), Vec::new());
+    while let Some(row) = rows.next()? {
+        references.push(shared.shared(&extra_reference(row)?, None));
+    }
+    Ok(references)
+}
+
+pub(super) fn load_hierarchy(
+    db: &Connection,
+    tenant: TenantId,
+    needs: &HierarchyNeeds,
+    into: &mut Snapshot,
+) -> Result<(), StoreError> {
+    for id in &needs.ancestors_of {
+        climb(db, tenant, *id, into)?;
+    }
+    let stop: HashSet<i64> = needs.heights_of.iter().map(|id| id.get()).collect();
+    for id in &needs.heights_of {
+        let height = height(db, tenant, *id, &stop)?;
+        into.heights.insert(*id, height);
+    }
+    Ok(())
+}
+
+/// Adds a group and all above it that are not known yet.
+fn climb(db: &Connection, tenant: TenantId, from: GroupId, into: &mut Snapshot) -> Result<(), StoreError> {
+    let mut next = Some(from);
+    while let Some(id) = next.filter(|id| !into.ancestors.contains_key(id)) {
+        let ancestor = match into.groups.get(&id) {
+            Some(group) => Ancestor {
+                parent: group.parent,
+                key: group.references.first().map(|reference| reference.key.clone()),
+            },
+            None => match ancestor(db, tenant, id)? {
+                Some(ancestor) => ancestor,
+                None => return Ok(()),
+            },
+        };
+        next = ancestor.parent;
+        into.ancestors.insert(id, ancestor);
+    }
+    Ok(())
+}
+
+fn ancestor(db: &Connection, tenant: TenantId, id: GroupId) -> Result<Option<Ancestor>, StoreError> {
+    let mut select = db.prepare_cached("SELECT parent_id, key FROM groups WHERE tenant = ?1 AND id = ?2")?;
+    let mut rows = select.query((tenant.0, id.get()))?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(Ancestor {
+        parent: row.get::<_, Option<i64>>(0)?.map(rows::group_id).transpose()?,
+        key: rows::text(row, 1)?.map(ReferenceKey::from_stored),
+    }))
+}
+
+/// Levels of the piece below and including a group, without entering groups of `stop`.
+fn height(db: &Connection, tenant: TenantId, top: GroupId, stop: &HashSet<i64>) -> Result<usize, StoreError> {
+    let mut level = vec![top.get()];
+    for height in 1..MOST_LEVELS {
+        level = children(db, tenant, &level)?;
+        level.retain(|id| !stop.contains(id));
+        if level.is_empty() {
+            return Ok(height);
+        }
+        level.sort_unstable();
+    }
+    Err(StoreError::Corrupt(format!("the groups above group {top} run in a circle")))
+}
+
+/// The children of these groups, whose ids must ascend. Leaps from parent to parent along the index, so a
+/// million leaves cost one probe if nothing has children among or behind them.
+fn children(db: &Connection, tenant: TenantId, parents: &[i64]) -> Result<Vec<i64>, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT parent_id, id FROM groups WHERE tenant = ?1 AND parent_id >= ?2 ORDER BY parent_id, id",
+    )?;
+    let (mut found, mut rest) = (Vec::new(), parents);
+    while let Some(&first) = rest.first() {
+        let mut rows = select.query((tenant.0, first))?;
+        loop {
+            let Some(row) = rows.next()? else { return Ok(found) };
+            let parent: i64 = row.get(0)?;
+            let (before, wanted) = (rest, rest.partition_point(|&id| id < parent));
+            rest = &before[wanted..];
+            match rest.first() {
+                Some(&id) if id == parent => found.push(row.get(1)?),
+                _ => break,
+            }
+        }
+    }
+    Ok(found)
+}

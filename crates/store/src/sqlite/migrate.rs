@@ -1,0 +1,113 @@
+//! The schema, as a list of steps that only grows.
+
+use rusqlite::Connection;
+
+use crate::StoreError;
+
+/// Marks a file as ours: "rost" in ASCII.
+const APPLICATION_ID: i32 = 0x726F_7374;
+
+/// One step. Released ones never change.
+struct Migration {
+    number: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { number: 1, name: "groups", sql: include_str!("../../migrations/sqlite/0001_groups.sql") }];
+
+const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
+    number INTEGER PRIMARY KEY,
+    name   TEXT NOT NULL,
+    hash   BLOB NOT NULL
+) STRICT";
+
+/// Refuses a file of another program. Reads only.
+pub(super) fn recognise(db: &Connection) -> Result<(), StoreError> {
+    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let objects: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    match (application, objects) {
+        (APPLICATION_ID, _) | (0, 0) => Ok(()),
+        _ => Err(StoreError::Schema("rosterd.db is a SQLite file of another program".to_owned())),
+    }
+}
+
+/// Brings the schema up to date, each step in a transaction of its own.
+pub(super) fn migrate(db: &Connection) -> Result<(), StoreError> {
+    for migration in pending(db)? {
+        tracing::info!(number = migration.number, name = migration.name, "migrating the data file");
+        let done = run(db, migration);
+        if done.is_err() && !db.is_autocommit() {
+            db.execute_batch("ROLLBACK")?;
+        }
+        done?;
+    }
+    Ok(())
+}
+
+/// Refuses a schema that is not the one of this program.
+pub(super) fn require_current(db: &Connection) -> Result<(), StoreError> {
+    if pending(db)?.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Schema(
+        "the running server is older than this command and its data file is not migrated: restart the server with \
+         this version first"
+            .to_owned(),
+    ))
+}
+
+fn run(db: &Connection, migration: &Migration) -> Result<(), StoreError> {
+    db.execute_batch("BEGIN IMMEDIATE")?;
+    db.pragma_update(None, "application_id", APPLICATION_ID)?;
+    db.execute_batch(LEDGER)?;
+    db.execute_batch(migration.sql)?;
+    db.execute(
+        "INSERT INTO schema_migrations (number, name, hash) VALUES (?1, ?2, ?3)",
+        (migration.number, migration.name, hash(migration)),
+    )?;
+    db.execute_batch("COMMIT")?;
+    Ok(())
+}
+
+/// The steps that the file has not seen, after checking those that it has.
+fn pending(db: &Connection) -> Result<&'static [Migration], StoreError> {
+    let applied = applied(db)?;
+    for (number, found) in (1..).zip(&applied) {
+        let Some(migration) = MIGRATIONS.iter().find(|migration| migration.number == found.number) else {
+            return Err(StoreError::Schema(format!(
+                "the data file was written by a newer rosterd: it has migration {}, this version knows {}",
+                found.number,
+                MIGRATIONS.len()
+            )));
+        };
+        if found.number != number || found.hash != hash(migration) {
+            return Err(StoreError::Schema(format!(
+                "migration {} ({}) of the data file is not the one of this version: the file was changed, or \
+                 written by a build that was never released",
+                found.number, migration.name
+            )));
+        }
+    }
+    Ok(&MIGRATIONS[applied.len()..])
+}
+
+struct Applied {
+    number: i64,
+    hash: [u8; 32],
+}
+
+fn applied(db: &Connection) -> Result<Vec<Applied>, StoreError> {
+    let ledger = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'";
+    if db.query_row(ledger, (), |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(Vec::new());
+    }
+    let mut select = db.prepare("SELECT number, hash FROM schema_migrations ORDER BY number")?;
+    let rows = select.query_map((), |row| Ok(Applied { number: row.get(0)?, hash: row.get(1)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn hash(migration: &Migration) -> [u8; 32] {
+    *blake3::hash(migration.sql.as_bytes()).as_bytes()
+}

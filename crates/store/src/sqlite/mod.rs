@@ -1,0 +1,161 @@
+//! The embedded engine: one `SQLite` file in a data directory.
+//!
+//! One thread writes, a pool of connections reads, a third party moves what is committed from the log
+//! into the data file. Readers and the writer never wait for each other.
+
+mod access_keys;
+mod admin;
+mod apply;
+mod checkpoint;
+mod connection;
+mod errors;
+mod files;
+mod fold;
+mod load;
+mod migrate;
+mod read;
+mod readers;
+mod rows;
+mod session;
+mod tenants;
+mod writer;
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use rusqlite::Connection;
+
+use self::admin::Admin;
+use self::checkpoint::{Checkpointer, Signal};
+use self::connection::Role;
+use self::files::{DataDir, Lock};
+use self::readers::Readers;
+use self::writer::{Health, Writer};
+use crate::{Done, Options, Purpose, ReadJob, Store, StoreError, WriteJob, observed};
+
+/// Older ones can damage a file when two connections checkpoint at once (`WAL-reset bug`).
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+pub(crate) fn open(path: &Path, options: &Options) -> Result<Box<dyn Store>, StoreError> {
+    check_version(rusqlite::version_number())?;
+    let opened = match options.purpose {
+        Purpose::Serve => Serving::open(path, options).map(|store| Box::new(store) as Box<dyn Store>),
+        Purpose::Admin => open_admin(path).map(|store| Box::new(store) as Box<dyn Store>),
+    };
+    opened.map_err(|error| match error {
+        // Nothing has an outcome here.
+        StoreError::OutcomeUnknown(text) => StoreError::Unavailable(text),
+        other => other,
+    })
+}
+
+fn check_version(number: i32) -> Result<(), StoreError> {
+    if number >= OLDEST_SQLITE {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable(format!(
+        "SQLite {} is older than 3.51.3, which is the first that cannot damage its log",
+        rusqlite::version()
+    )))
+}
+
+fn open_admin(path: &Path) -> Result<Admin, StoreError> {
+    let dir = DataDir::prepare(path)?;
+    // Held for a migration only: a server may start while a command runs.
+    let lock = dir.try_lock()?;
+    let connection = connection::open(&dir.data_file(), Role::Admin)?;
+    if lock.is_some() {
+        ready(&connection)?;
+    } else {
+        migrate::recognise(&connection)?;
+        migrate::require_current(&connection)?;
+    }
+    Ok(Admin::new(connection))
+}
+
+/// The store of a server.
+struct Serving {
+    readers: Readers,
+    writer: Writer,
+    checkpointer: Checkpointer,
+    lock: Mutex<Option<Lock>>,
+}
+
+impl Serving {
+    fn open(path: &Path, options: &Options) -> Result<Self, StoreError> {
+        observed::describe();
+        let dir = DataDir::prepare(path)?;
+        let lock = dir.lock()?;
+        let file = dir.data_file();
+        let connection = connection::open(&file, Role::Writer)?;
+        ready(&connection)?;
+        let (health, signal) = (Arc::new(Health::default()), Arc::new(Signal::default()));
+        let log = connection::open(&file, Role::Checkpointer)?;
+        let readers = options.readers.unwrap_or_else(default_readers);
+        Ok(Self {
+            readers: Readers::open(&file, readers.get())?,
+            writer: Writer::start(connection, options.queue, &health, Arc::clone(&signal))?,
+            checkpointer: Checkpointer::start(log, &health, &signal)?,
+            lock: Mutex::new(Some(lock)),
+        })
+    }
+}
+
+/// Makes the file one of ours with the schema of this version, or says why not.
+fn ready(connection: &Connection) -> Result<(), StoreError> {
+    migrate::recognise(connection)?;
+    connection::use_log(connection)?;
+    migrate::migrate(connection)
+}
+
+fn default_readers() -> NonZeroUsize {
+    let (least, most) = (NonZeroUsize::MIN.saturating_add(1), NonZeroUsize::MIN.saturating_add(7));
+    thread::available_parallelism().unwrap_or(least).clamp(least, most)
+}
+
+impl Store for Serving {
+    fn read(&self, job: ReadJob<'_>) -> Result<(), StoreError> {
+        self.readers.read(job)
+    }
+
+    fn write(&self, job: WriteJob, done: Done) -> Result<(), StoreError> {
+        self.writer.write(job, done)
+    }
+
+    fn close(&self) {
+        self.writer.close();
+        self.readers.close();
+        // Last, because whoever closes last tidies the log away.
+        self.checkpointer.close();
+        lock(&self.lock).take();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".to_owned())
+}
+
+/// What a panicking thread left behind is still whole: nothing here is changed in two steps.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_sqlite_is_refused() {
+        assert!(matches!(check_version(3_051_002), Err(StoreError::Unavailable(_))));
+        assert_eq!(check_version(OLDEST_SQLITE), Ok(()));
+        assert_eq!(check_version(rusqlite::version_number()), Ok(()));
+    }
+}

@@ -1,0 +1,109 @@
+//! The pool of connections that read.
+
+use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use super::connection::{self, Role};
+use super::session::Session;
+use super::{closed, lock};
+use crate::{ReadJob, StoreError};
+
+/// Reads run on the callers' threads, as many at once as there are connections; the others wait.
+pub(super) struct Readers {
+    state: Mutex<State>,
+    returned: Condvar,
+}
+
+struct State {
+    idle: Vec<Connection>,
+    closed: bool,
+}
+
+impl Readers {
+    pub(super) fn open(file: &Path, count: usize) -> Result<Self, StoreError> {
+        let idle = (0..count).map(|_| connection::open(file, Role::Reader)).collect::<Result<_, _>>()?;
+        Ok(Self { state: Mutex::new(State { idle, closed: false }), returned: Condvar::new() })
+    }
+
+    pub(super) fn read(&self, job: ReadJob<'_>) -> Result<(), StoreError> {
+        let lent = self.borrow()?;
+        read_on(lent.connection()?, job)
+    }
+
+    /// Lets go of the connections; those that are in use close when they come back.
+    pub(super) fn close(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.idle.clear();
+        self.returned.notify_all();
+    }
+
+    fn borrow(&self) -> Result<Lent<'_>, StoreError> {
+        let mut state = lock(&self.state);
+        loop {
+            if state.closed {
+                return Err(closed());
+            }
+            // The last one to come back has the warmest cache.
+            if let Some(connection) = state.idle.pop() {
+                return Ok(Lent { readers: self, connection: Some(connection) });
+            }
+            state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// A connection that comes back to the pool whatever happens to its borrower.
+struct Lent<'r> {
+    readers: &'r Readers,
+    connection: Option<Connection>,
+}
+
+impl Lent<'_> {
+    fn connection(&self) -> Result<&Connection, StoreError> {
+        self.connection.as_ref().ok_or_else(closed)
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        let mut state = lock(&self.readers.state);
+        if !state.closed {
+            state.idle.push(connection);
+            self.readers.returned.notify_one();
+        }
+    }
+}
+
+/// Runs a job in one read transaction, which ends even if the job panics.
+pub(super) fn read_on(db: &Connection, job: ReadJob<'_>) -> Result<(), StoreError> {
+    let view = View::begin(db)?;
+    let mut session = Session::new(view.0);
+    let said = job(&mut session);
+    session.verdict(said).map_err(|error| match error {
+        // Nothing has an outcome here.
+        StoreError::OutcomeUnknown(text) => StoreError::Unavailable(text),
+        other => other,
+    })
+}
+
+struct View<'v>(&'v Connection);
+
+impl<'v> View<'v> {
+    fn begin(db: &'v Connection) -> Result<Self, StoreError> {
+        db.prepare_cached("BEGIN")?.execute(())?;
+        Ok(Self(db))
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        let ended = self.0.prepare_cached("ROLLBACK").and_then(|mut rollback| rollback.execute(()));
+        if let Err(error) = ended {
+            tracing::warn!(%error, "a read transaction did not end cleanly");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Rows as groups. The statements that read groups all start with the same columns in the same order.
+
+use directory::{
+    Description, ExternalReference, Group, GroupId, GroupView, Name, PhotoUrl, ReferenceKey, Source,
+    Timestamp,
+};
+use rusqlite::Row;
+
+use super::errors::damaged;
+use crate::StoreError;
+
+const ID: usize = 0;
+const PARENT: usize = 1;
+const SOURCE: usize = 2;
+const KEY: usize = 3;
+const NAME: usize = 4;
+const DESCRIPTION: usize = 5;
+const PHOTO_URL: usize = 6;
+const CREATED_AT: usize = 7;
+const UPDATED_AT: usize = 8;
+const ARCHIVED_AT: usize = 9;
+const REVISION: usize = 10;
+const PARENT_KEY: usize = 11;
+
+/// Reads groups. Texts that rows share with each other or with the question are shared in memory too.
+#[derive(Default)]
+pub(super) struct Rows {
+    last_source: Option<Source>,
+}
+
+/// The inline reference of a row, as it lies in the page cache.
+pub(super) struct RowReference<'r> {
+    pub(super) source: &'r str,
+    pub(super) key: &'r str,
+}
+
+pub(super) fn id(row: &Row<'_>) -> Result<GroupId, StoreError> {
+    group_id(row.get(ID)?)
+}
+
+pub(super) fn group_id(number: i64) -> Result<GroupId, StoreError> {
+    GroupId::new(number).ok_or_else(|| damaged("group id"))
+}
+
+pub(super) fn reference<'r>(row: &'r Row<'_>) -> Result<Option<RowReference<'r>>, StoreError> {
+    match (text(row, SOURCE)?, text(row, KEY)?) {
+        (Some(source), Some(key)) => Ok(Some(RowReference { source, key })),
+        (None, None) => Ok(None),
+        _ => Err(damaged("reference")),
+    }
+}
+
+impl Rows {
+    /// The group of a row, with its inline reference only. `asked` is a key that the row may carry.
+    pub(super) fn group(&mut self, row: &Row<'_>, asked: Option<&ReferenceKey>) -> Result<Group, StoreError> {
+        let reference = reference(row)?.map(|found| self.shared(&found, asked));
+        Ok(Group {
+            id: id(row)?,
+            references: reference.into_iter().collect(),
+            name: Name::from_stored(text(row, NAME)?.ok_or_else(|| damaged("name"))?),
+            description: text(row, DESCRIPTION)?.map(Description::from_stored),
+            parent: row.get::<_, Option<i64>>(PARENT)?.map(group_id).transpose()?,
+            photo_url: text(row, PHOTO_URL)?.map(PhotoUrl::from_stored),
+            archived_at: row.get::<_, Option<i64>>(ARCHIVED_AT)?.map(Timestamp),
+            created_at: Timestamp(row.get(CREATED_AT)?),
+            updated_at: Timestamp(row.get(UPDATED_AT)?),
+            revision: row.get(REVISION)?,
+        })
+    }
+
+    /// The group of a row that carries its parent's key as well.
+    pub(super) fn view(&mut self, row: &Row<'_>) -> Result<GroupView, StoreError> {
+        let parent_key = text(row, PARENT_KEY)?.map(ReferenceKey::from_stored);
+        Ok(GroupView { group: self.group(row, None)?, parent_key })
+    }
+
+    /// The reference, without a copy of a text that is known already.
+    pub(super) fn shared(
+        &mut self,
+        found: &RowReference<'_>,
+        asked: Option<&ReferenceKey>,
+    ) -> ExternalReference {
+        let key = match asked {
+            Some(asked) if asked.as_str() == found.key => asked.clone(),
+            _ => ReferenceKey::from_stored(found.key),
+        };
+        let source = match &self.last_source {
+            Some(last) if last.as_str() == found.source => last.clone(),
+            _ => self.last_source.insert(Source::from_stored(found.source)).clone(),
+        };
+        ExternalReference { source, key }
+    }
+}
+
+/// A text as it lies in the page cache; valid until the row is left.
+pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<Option<&'r str>, StoreError> {
+    row.get_ref(column)?.as_str_or_null().map_err(|_| damaged("text"))
+}

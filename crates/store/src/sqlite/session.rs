@@ -1,0 +1,125 @@
+//! The contract's views, on one connection that is inside a transaction.
+
+use directory::{
+    GroupId, GroupView, HierarchyNeeds, LookupKey, Needs, Page, Snapshot, TenantId, Timestamp, Write,
+};
+use rusqlite::Connection;
+
+use super::{access_keys, apply, load, read, tenants};
+use crate::{AccessKey, Reader, StoreError, Tenant, Transaction};
+
+/// What one job sees and does.
+pub(super) struct Session<'s> {
+    db: &'s Connection,
+    /// Groups written so far.
+    pub(super) records: usize,
+    /// Whether anything may have been written.
+    pub(super) wrote: bool,
+    /// The first write or disk access that failed. A job that goes on after it is not believed: a part of
+    /// what it wrote may be there.
+    failure: Option<StoreError>,
+}
+
+impl<'s> Session<'s> {
+    pub(super) const fn new(db: &'s Connection) -> Self {
+        Self { db, records: 0, wrote: false, failure: None }
+    }
+
+    /// What became of a job that says this of itself.
+    pub(super) fn verdict(&mut self, said: Result<(), StoreError>) -> Result<(), StoreError> {
+        match (self.failure.take(), said) {
+            (Some(failure), Ok(())) => Err(failure),
+            (Some(failure), Err(_)) if concerns_all(&failure) => Err(failure),
+            (_, said) => said,
+        }
+    }
+
+    fn reading<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &result
+            && concerns_all(error)
+        {
+            self.failure.get_or_insert_with(|| error.clone());
+        }
+        result
+    }
+
+    fn writing<T>(&mut self, records: usize, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.records += records;
+        self.wrote = true;
+        if let Err(error) = &result {
+            self.failure.get_or_insert_with(|| error.clone());
+        }
+        result
+    }
+}
+
+/// Whether an error of one job is one of its whole transaction: the disk is full, or failed.
+pub(super) const fn concerns_all(error: &StoreError) -> bool {
+    matches!(error, StoreError::Full | StoreError::OutcomeUnknown(_))
+}
+
+impl Reader for Session<'_> {
+    fn revision(&mut self, tenant: TenantId) -> Result<i64, StoreError> {
+        let counters = tenants::Counters::load(self.db, tenant);
+        self.reading(counters.map(|counters| counters.revision))
+    }
+
+    fn load(&mut self, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError> {
+        self.reading(load::load(self.db, tenant, needs))
+    }
+
+    fn load_hierarchy(
+        &mut self,
+        tenant: TenantId,
+        needs: &HierarchyNeeds,
+        into: &mut Snapshot,
+    ) -> Result<(), StoreError> {
+        self.reading(load::load_hierarchy(self.db, tenant, needs, into))
+    }
+
+    fn find(&mut self, tenant: TenantId, key: &LookupKey) -> Result<Vec<GroupView>, StoreError> {
+        self.reading(read::find(self.db, tenant, key))
+    }
+
+    fn list(&mut self, tenant: TenantId, page: Page) -> Result<Vec<GroupView>, StoreError> {
+        self.reading(read::list(self.db, tenant, page))
+    }
+
+    fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
+        self.reading(tenants::list(self.db))
+    }
+
+    fn tenant_by_name(&mut self, name: &str) -> Result<Option<Tenant>, StoreError> {
+        self.reading(tenants::by_name(self.db, name))
+    }
+
+    fn access_key(&mut self, id: &str) -> Result<Option<AccessKey>, StoreError> {
+        self.reading(access_keys::find(self.db, id))
+    }
+
+    fn access_keys(&mut self, tenant: Option<TenantId>) -> Result<Vec<AccessKey>, StoreError> {
+        self.reading(access_keys::list(self.db, tenant))
+    }
+}
+
+impl Transaction for Session<'_> {
+    fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError> {
+        self.writing(writes.len(), apply::apply(self.db, tenant, writes, at))
+    }
+
+    fn archive(&mut self, tenant: TenantId, ids: &[GroupId], at: Timestamp) -> Result<i64, StoreError> {
+        self.writing(ids.len(), apply::archive(self.db, tenant, ids, at))
+    }
+
+    fn create_tenant(&mut self, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError> {
+        self.writing(0, tenants::create(self.db, name, at))
+    }
+
+    fn create_access_key(&mut self, key: &AccessKey) -> Result<(), StoreError> {
+        self.writing(0, access_keys::create(self.db, key))
+    }
+
+    fn revoke_access_key(&mut self, id: &str, at: Timestamp) -> Result<bool, StoreError> {
+        self.writing(0, access_keys::revoke(self.db, id, at))
+    }
+}

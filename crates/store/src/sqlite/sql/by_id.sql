@@ -1,0 +1,3 @@
+SELECT id, parent_id, source, key, name, description, photo_url, created_at, updated_at, archived_at, revision
+FROM groups
+WHERE tenant = ?1 AND id = ?2

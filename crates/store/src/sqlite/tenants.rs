@@ -1,0 +1,91 @@
+//! Tenants and their counters.
+
+use directory::{GroupId, TenantId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::{StoreError, Tenant};
+
+/// What the transactions of a tenant move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counters {
+    /// Of the last write.
+    pub(super) revision: i64,
+    /// The lowest id that was never assigned.
+    pub(super) next_id: i64,
+    /// Rows of `extra_refs`.
+    pub(super) extra_refs: i64,
+}
+
+impl Counters {
+    /// Those of a tenant without groups, and of one that does not exist.
+    const NONE: Self = Self { revision: 0, next_id: 1, extra_refs: 0 };
+
+    pub(super) fn find(db: &Connection, tenant: TenantId) -> Result<Option<Self>, StoreError> {
+        let mut select =
+            db.prepare_cached("SELECT revision, next_id, extra_refs FROM tenants WHERE id = ?1")?;
+        let counters = select.query_row([tenant.0], |row| {
+            Ok(Self { revision: row.get(0)?, next_id: row.get(1)?, extra_refs: row.get(2)? })
+        });
+        Ok(counters.optional()?)
+    }
+
+    pub(super) fn load(db: &Connection, tenant: TenantId) -> Result<Self, StoreError> {
+        Ok(Self::find(db, tenant)?.unwrap_or(Self::NONE))
+    }
+
+    /// The counters of a tenant that is about to be written to, with its next revision.
+    pub(super) fn next(db: &Connection, tenant: TenantId) -> Result<Self, StoreError> {
+        let now = Self::find(db, tenant)?.ok_or_else(|| no_such(tenant))?;
+        Ok(Self { revision: now.revision + 1, ..now })
+    }
+
+    /// An assigned id is not handed out again.
+    pub(super) fn assigned(&mut self, id: GroupId) {
+        self.next_id = self.next_id.max(id.get() + 1);
+    }
+
+    pub(super) fn store(self, db: &Connection, tenant: TenantId) -> Result<(), StoreError> {
+        let mut update = db.prepare_cached(
+            "UPDATE tenants SET revision = ?2, next_id = ?3, extra_refs = ?4 WHERE id = ?1",
+        )?;
+        update.execute((tenant.0, self.revision, self.next_id, self.extra_refs))?;
+        Ok(())
+    }
+}
+
+/// Writing for a tenant that does not exist is a defect of the caller: its credential named it.
+pub(super) fn no_such(tenant: TenantId) -> StoreError {
+    StoreError::Internal(format!("there is no tenant {}", tenant.0))
+}
+
+pub(super) fn list(db: &Connection) -> Result<Vec<Tenant>, StoreError> {
+    let mut select = db.prepare_cached("SELECT id, name, created_at, revision FROM tenants ORDER BY name")?;
+    let tenants = select.query_map((), tenant)?.collect::<Result<_, _>>()?;
+    Ok(tenants)
+}
+
+pub(super) fn by_name(db: &Connection, name: &str) -> Result<Option<Tenant>, StoreError> {
+    let mut select =
+        db.prepare_cached("SELECT id, name, created_at, revision FROM tenants WHERE name = ?1")?;
+    Ok(select.query_row([name], tenant).optional()?)
+}
+
+pub(super) fn create(db: &Connection, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError> {
+    let mut insert = db.prepare_cached(
+        "INSERT INTO tenants (name, created_at) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
+    )?;
+    if insert.execute((name, at.0))? == 0 {
+        return Ok(None);
+    }
+    let id = TenantId(db.last_insert_rowid());
+    Ok(Some(Tenant { id, name: name.to_owned(), created_at: at, revision: 0 }))
+}
+
+fn tenant(row: &Row<'_>) -> rusqlite::Result<Tenant> {
+    Ok(Tenant {
+        id: TenantId(row.get(0)?),
+        name: row.get(1)?,
+        created_at: Timestamp(row.get(2)?),
+        revision: row.get(3)?,
+    })
+}

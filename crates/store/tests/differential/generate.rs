@@ -1,0 +1,120 @@
+//! Random batches over a small space of keys, so that records collide with each other and with what is
+//! stored.
+
+use directory::{
+    Description, Directive, ExternalReference, GroupId, LookupKey, Name, ParentKey, Patch, PhotoUrl, Record,
+    ReferenceKey, Rejection, Source,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const KEYS: [&str; 12] = ["a", "A", "b", "c", "d", "e", "f", "g", "h", "Stra\u{DF}e", "strasse", "a b"];
+const SOURCES: [&str; 3] = ["", "S", "T"];
+/// Small ids meet assigned ones; the largest must break nothing.
+const IDS: [i64; 8] = [1, 2, 3, 7, 12, 20, 41, (1 << 53) - 1];
+
+/// One thing that happens to a tenant.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// A request.
+    Batch { tenant: usize, records: Vec<Record> },
+    /// Living groups are archived, named by their places in the list.
+    Archive { tenant: usize, places: Vec<usize> },
+    /// A group with several references is added, which no face can do yet; taken ones are left out.
+    Several { tenant: usize, references: Vec<ExternalReference> },
+}
+
+impl Step {
+    /// Which tenant of the case.
+    pub(crate) fn tenant(&self) -> usize {
+        match self {
+            Self::Batch { tenant, .. } | Self::Archive { tenant, .. } | Self::Several { tenant, .. } => {
+                *tenant
+            }
+        }
+    }
+}
+
+/// What happens in one case.
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let batch = (0..2usize, batch()).prop_map(|(tenant, records)| Step::Batch { tenant, records });
+    let archive =
+        (0..2usize, vec(0..50usize, 1..3)).prop_map(|(tenant, places)| Step::Archive { tenant, places });
+    let several = (0..2usize, vec(reference(), 2..4))
+        .prop_map(|(tenant, references)| Step::Several { tenant, references });
+    vec(prop_oneof![10 => batch, 1 => archive, 1 => several], 8..16)
+}
+
+/// Every key that a batch can name.
+pub(crate) fn every_key() -> Vec<LookupKey> {
+    let keys = KEYS.iter().map(|text| ReferenceKey::from_stored(text));
+    let references = keys.clone().flat_map(|key| {
+        SOURCES.map(|source| {
+            LookupKey::Reference(ExternalReference { source: Source::from_stored(source), key: key.clone() })
+        })
+    });
+    let ids = (1..60).chain([IDS[7]]).filter_map(GroupId::new).map(LookupKey::Id);
+    keys.clone().map(LookupKey::Key).chain(references).chain(ids).collect()
+}
+
+/// How the records of one batch name their groups. A face uses one kind in a request.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Key,
+    Reference,
+    Id,
+}
+
+fn reference() -> impl Strategy<Value = ExternalReference> {
+    let source = select(&SOURCES[..]).prop_map(Source::from_stored);
+    let key = select(&KEYS[..]).prop_map(ReferenceKey::from_stored);
+    (source, key).prop_map(|(source, key)| ExternalReference { source, key })
+}
+
+fn lookup_key(kind: Kind) -> BoxedStrategy<LookupKey> {
+    let key = select(&KEYS[..]).prop_map(ReferenceKey::from_stored);
+    match kind {
+        Kind::Key => key.prop_map(LookupKey::Key).boxed(),
+        Kind::Reference => reference().prop_map(LookupKey::Reference).boxed(),
+        Kind::Id => {
+            select(&IDS[..]).prop_map(|id| LookupKey::Id(GroupId::new(id).expect("a good id"))).boxed()
+        }
+    }
+}
+
+fn any_key() -> impl Strategy<Value = LookupKey> {
+    prop_oneof![lookup_key(Kind::Key), lookup_key(Kind::Reference), lookup_key(Kind::Id)]
+}
+
+fn patch<T: Clone + std::fmt::Debug + 'static>(value: BoxedStrategy<T>) -> impl Strategy<Value = Patch<T>> {
+    prop_oneof![3 => Just(Patch::Keep), 1 => Just(Patch::Clear), 4 => value.prop_map(Patch::Set)]
+}
+
+fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
+    let parent = prop_oneof![9 => lookup_key(kind), 3 => any_key()].prop_map(ParentKey::Key).boxed();
+    (
+        lookup_key(kind),
+        option::weighted(0.3, select(&SOURCES[1..]).prop_map(Source::from_stored)),
+        option::weighted(0.9, select(&["one", "two"][..]).prop_map(Name::from_stored)),
+        patch(select(&["", "text"][..]).prop_map(Description::from_stored).boxed()),
+        patch(parent),
+        patch(Just(PhotoUrl::from_stored("https://example.org/a")).boxed()),
+    )
+        .prop_map(move |(key, source, name, description, parent, photo_url)| {
+            // Faces let a source be given only where groups are named by the key alone.
+            let source = source.filter(|_| matches!(kind, Kind::Key));
+            Directive { key, source, name, description, parent, photo_url }
+        })
+}
+
+fn batch() -> impl Strategy<Value = Vec<Record>> {
+    let kind = prop_oneof![4 => Just(Kind::Key), 2 => Just(Kind::Reference), 1 => Just(Kind::Id)];
+    kind.prop_flat_map(|kind| {
+        let failure = directory::Failure::ParentIsSelf;
+        let rejection = option::of(lookup_key(kind))
+            .prop_map(move |key| Err(Rejection { key, lacks_name: false, failures: vec![failure.clone()] }));
+        vec(prop_oneof![12 => directive(kind).prop_map(Ok), 1 => rejection], 1..9)
+    })
+}

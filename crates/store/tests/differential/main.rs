@@ -1,0 +1,151 @@
+//! The embedded engine against the reference engine: random batches, planned and applied on both, must
+//! lead to the same snapshots, plans, answers and groups.
+
+mod generate;
+mod service;
+
+use std::collections::BTreeSet;
+
+use directory::write::Content;
+use directory::{
+    Batch, Code, ExternalReference, GroupId, GroupView, IdOrigin, LookupKey, Name, Needs, Page, TenantId,
+    Timestamp, Write,
+};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use store::conformance::{Desk, TestStore};
+use store::memory::Memory;
+use store::{Options, Purpose};
+
+use generate::{Step, steps};
+use service::{Run, run};
+
+/// Tenants of one case.
+const TENANTS: usize = 2;
+
+/// A store with the tenants of one case.
+struct Side<'d> {
+    desk: &'d Desk,
+    tenants: Vec<TenantId>,
+}
+
+impl<'d> Side<'d> {
+    fn new(desk: &'d Desk) -> Self {
+        let count = desk.read(|reader| reader.tenants()).len();
+        let add = |number| {
+            let name = format!("tenant {number}");
+            let added = desk.write(move |tx| tx.create_tenant(&name, Timestamp(0)));
+            added.expect("written").expect("a new name").id
+        };
+        Self { desk, tenants: (count..count + TENANTS).map(add).collect() }
+    }
+
+    /// Does one step, and tells everything that was seen, planned and written.
+    fn step(&self, step: &Step, at: i64) -> (Option<Run>, i64) {
+        let tenant = self.tenants[step.tenant() % TENANTS];
+        let run = match step {
+            Step::Batch { records, .. } => {
+                let batch = Batch::new(tenant, records.clone()).expect("not empty, not too large");
+                Some(run(self.desk, &batch, Timestamp(at)))
+            }
+            Step::Archive { places, .. } => {
+                let ids = self.desk.ids(tenant);
+                if !ids.is_empty() {
+                    let chosen: Vec<i64> = places.iter().map(|place| ids[place % ids.len()]).collect();
+                    self.desk.archive(tenant, at, &chosen);
+                }
+                None
+            }
+            Step::Several { references, .. } => {
+                self.add_several(tenant, references, at);
+                None
+            }
+        };
+        (run, self.desk.read(|reader| reader.revision(tenant)))
+    }
+
+    /// Adds a group with those of the references that are free.
+    fn add_several(&self, tenant: TenantId, references: &[ExternalReference], at: i64) {
+        let distinct: BTreeSet<&ExternalReference> = references.iter().collect();
+        let free = |reference: &&ExternalReference| {
+            let key = LookupKey::Reference((*reference).clone());
+            self.desk.read(|reader| reader.find(tenant, &key)).is_empty()
+        };
+        let references: Vec<ExternalReference> = distinct.into_iter().filter(free).cloned().collect();
+        let needs = Needs { fresh_ids: 1, ..Needs::default() };
+        let (id, _) = self.desk.read(|reader| reader.load(tenant, &needs)).free_ids.0[0];
+        let content =
+            Content { name: Name::from_stored("several"), description: None, parent: None, photo_url: None };
+        let id = GroupId::new(id).expect("free ids are good ids");
+        let write = Write::Create { id, id_origin: IdOrigin::Assigned, references, content };
+        self.desk.apply(tenant, at, &[write]).expect("nothing is taken");
+    }
+
+    /// Everything that can be read.
+    fn state(&self) -> Vec<(i64, Vec<GroupView>, Vec<GroupView>)> {
+        let read = |tenant: &TenantId| {
+            self.desk.read(|reader| {
+                let listed = reader.list(*tenant, Page { after: None, limit: 1000 })?;
+                let mut found = Vec::new();
+                for key in generate::every_key() {
+                    found.extend(reader.find(*tenant, &key)?);
+                }
+                Ok((reader.revision(*tenant)?, listed, found))
+            })
+        };
+        self.tenants.iter().map(read).collect()
+    }
+}
+
+fn memory() -> Desk {
+    Desk::new(TestStore { store: Box::new(Memory::new()), keep: None })
+}
+
+fn sqlite() -> Desk {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = store::open(directory.path(), &Options::new(Purpose::Serve)).expect("opens");
+    Desk::new(TestStore { store, keep: Some(Box::new(directory)) })
+}
+
+/// The number of cases: `PROPTEST_CASES`, or 256.
+fn config() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+}
+
+#[test]
+fn both_engines_do_the_same() {
+    // Opening a file takes longer than a case: one for all of them, with tenants of their own.
+    let sqlite = sqlite();
+    proptest!(config(), |(steps in steps())| {
+        let memory = memory();
+        let (left, right) = (Side::new(&memory), Side::new(&sqlite));
+        for (at, step) in (1..).zip(&steps) {
+            prop_assert_eq!(left.step(step, at), right.step(step, at));
+        }
+        prop_assert_eq!(left.state(), right.state());
+    });
+}
+
+/// The comparison has teeth: batches of the generator do create, change, move, archive and refuse.
+#[test]
+fn the_batches_reach_everything() {
+    let mut runner = TestRunner::deterministic();
+    let mut kinds = BTreeSet::new();
+    for _ in 0..200 {
+        let steps = steps().new_tree(&mut runner).expect("a value").current();
+        let memory = memory();
+        let side = Side::new(&memory);
+        for (at, step) in (1..).zip(&steps) {
+            if let (Some(run), _) = side.step(step, at) {
+                kinds.extend(run.kinds());
+            }
+        }
+    }
+    let special = ["created", "updated", "unchanged", "similar", "source changed"];
+    let impossible = [Code::Validation];
+    let codes = Code::ALL.into_iter().filter(|code| !impossible.contains(code)).map(Code::as_str);
+    for expected in special.into_iter().chain(codes) {
+        assert!(kinds.contains(expected), "{expected} is not among {kinds:?}");
+    }
+}

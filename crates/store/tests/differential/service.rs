@@ -1,0 +1,64 @@
+//! One batch from end to end, as a server does it: read, plan, and where something changes take a turn.
+
+use directory::{
+    Batch, Outcome, Plan, PlanContext, RecordResult, Snapshot, Timestamp, Warning, needs, needs_hierarchy,
+    plan,
+};
+use store::conformance::Desk;
+use store::{Reader, StoreError};
+
+/// Small, so that random trees reach it.
+const DEPTH_LIMIT: usize = 4;
+
+/// What one run saw, planned and did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    seen: Snapshot,
+    plan: Plan,
+    /// The revision after it, if it wrote.
+    revision: Option<i64>,
+}
+
+impl Run {
+    /// What the records were told, in a word each.
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        let Outcome { records } = &self.plan.outcome;
+        let results = records.iter().map(|record| match &record.result {
+            RecordResult::Created { .. } => "created",
+            RecordResult::Updated { .. } => "updated",
+            RecordResult::Unchanged { .. } => "unchanged",
+            RecordResult::Failed(failures) => failures[0].code().as_str(),
+        });
+        let warnings = records.iter().flat_map(|record| &record.warnings).map(|warning| match warning {
+            Warning::SimilarReferenceExists { .. } => "similar",
+            Warning::SourceChanged { .. } => "source changed",
+        });
+        results.chain(warnings).collect()
+    }
+}
+
+/// Runs a batch.
+pub(crate) fn run(desk: &Desk, batch: &Batch, at: Timestamp) -> Run {
+    let (seen, plan) = desk.read(|reader| look(reader, batch));
+    if plan.writes.is_empty() {
+        return Run { seen, plan, revision: None };
+    }
+    let (batch, planned_on, writes) = (batch.clone(), seen.revision, plan.writes.clone());
+    let revision = desk.write(move |tx| {
+        if tx.revision(batch.tenant)? == planned_on {
+            return tx.apply(batch.tenant, &writes, at);
+        }
+        let (_, plan) = look(tx, &batch)?;
+        tx.apply(batch.tenant, &plan.writes, at)
+    });
+    Run { seen, plan, revision: Some(revision.expect("a plan of this moment applies")) }
+}
+
+fn look<R: Reader + ?Sized>(reader: &mut R, batch: &Batch) -> Result<(Snapshot, Plan), StoreError> {
+    let mut seen = reader.load(batch.tenant, &needs(batch))?;
+    let hierarchy = needs_hierarchy(batch, &seen);
+    reader.load_hierarchy(batch.tenant, &hierarchy, &mut seen)?;
+    let mut ids = seen.free_ids.source(batch);
+    let plan = plan(batch, &seen, &mut PlanContext { ids: &mut ids, depth_limit: DEPTH_LIMIT });
+    Ok((seen, plan))
+}
