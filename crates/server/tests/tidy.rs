@@ -79,7 +79,7 @@ fn crates_depend_in_one_direction() {
         ("directory", &[][..]),
         ("store", &["directory"]),
         ("faces", &["directory"]),
-        ("server", &["directory", "store", "faces"]),
+        ("server", &["directory", "faces", "store"]),
     ] {
         let ours = ["directory", "store", "faces", "server", "rosterd"];
         let found: Vec<String> =
@@ -184,9 +184,8 @@ fn sql_is_never_put_together_from_values() {
 #[test]
 fn status_codes_live_at_the_edge() {
     let tables = ["crates/faces/src/groups/status.rs", "crates/server/src/http/answer.rs"];
-    let offences = ["directory", "store", "faces", "server/src/http"].iter().flat_map(|name| {
-        let inside = if name.contains('/') { format!("crates/{name}") } else { format!("crates/{name}/src") };
-        files(&inside, ".rs").into_iter().flat_map(|file| {
+    let offences = ["faces/src", "server/src/http"].into_iter().flat_map(|name| {
+        files(&format!("crates/{name}"), ".rs").into_iter().flat_map(|file| {
             let elsewhere = !tables.contains(&file.path.as_str()) && !file.path.contains("openapi");
             let lines = file.code().filter(|line| elsewhere && names_a_status(line));
             lines.map(|line| format!("{}: {line}", file.path)).collect::<Vec<_>>()
@@ -195,17 +194,14 @@ fn status_codes_live_at_the_edge() {
     hold("which status an answer has stands in one table a face", &offences.collect::<Vec<_>>());
 }
 
-/// A status by number, other than the 200 of a plain success, or by its name.
+/// A status by its type, or by a number that the contracts use; 200 is a plain success.
 fn names_a_status(line: &str) -> bool {
-    let numbers = line.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
-    let status =
-        |word: &str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit()) && word != "200";
-    let in_range = |word: &str| {
-        word.parse::<u16>().is_ok_and(|number| matches!(number, 201..=208 | 400..=451 | 500..=511))
+    let words = line.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    let status = |word: &str| {
+        let number = word.parse::<u16>().unwrap_or(0);
+        word.len() == 3 && matches!(number, 201..=208 | 400..=431 | 500..=505)
     };
-    let line_is_size = line.contains("with_capacity") || line.contains("to_json(") || line.contains("512");
-    line.contains("StatusCode::")
-        || (!line_is_size && numbers.into_iter().any(|word| status(word) && in_range(word)))
+    line.contains("StatusCode::") || words.into_iter().any(status)
 }
 
 #[test]

@@ -34,7 +34,6 @@ pub(super) async fn batch_upsert(State(app): State<Arc<App>>, request: Request) 
         Ok((groups::write(&reading.notes, &batch.records, &outcome, query.mode), Tally::of(&outcome)))
     })
     .await?;
-    tally.count("groups");
     Ok(with_facts(json(reply.status, reply.body), principal, Some(tally)))
 }
 
@@ -86,7 +85,9 @@ const fn execution(mode: Mode) -> Execution {
     }
 }
 
+/// An answer with what the log and the metrics are to know of it.
 fn with_facts(mut response: Response, principal: Principal, tally: Option<Tally>) -> Response {
+    tally.unwrap_or_default().count("groups");
     response.extensions_mut().insert(Facts { key_id: Some(principal.key_id), tally });
     response
 }
