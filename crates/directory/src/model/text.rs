@@ -80,9 +80,13 @@ impl PhotoUrl {
         if text.contains('\\') {
             return Err(Fault::InvalidUrl("it holds a backslash"));
         }
-        let authority = text.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//"));
-        if !authority.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) {
+        let after_scheme = text.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//"));
+        let authority = after_scheme.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or("");
+        if authority.is_empty() {
             return Err(Fault::InvalidUrl("the scheme must be followed by // and a host"));
+        }
+        if is_plain_host(authority) {
+            return Ok(Self(text.into()));
         }
         let url = Url::parse(text).map_err(|_| Fault::InvalidUrl("it cannot be parsed"))?;
         if !url.username().is_empty() || url.password().is_some() {
@@ -90,6 +94,19 @@ impl PhotoUrl {
         }
         Ok(Self(text.into()))
     }
+}
+
+/// Whether this is a host name that needs no parser: labels of ASCII letters, digits and hyphens, the last
+/// of which is no number (that would be an address), none in Punycode. Nearly every URL has one, and the
+/// parser took 0.5 of the 1.25 ms in which 1000 records are read.
+fn is_plain_host(authority: &str) -> bool {
+    let plain = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.as_bytes().get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"xn--"))
+    };
+    let last = authority.rsplit('.').next().unwrap_or("");
+    last.starts_with(|first: char| first.is_ascii_alphabetic()) && authority.split('.').all(plain)
 }
 
 fn check_length(text: &str, limit: usize) -> Result<(), Fault> {
@@ -117,5 +134,26 @@ fn check_scheme(text: &str) -> Result<(), Fault> {
         None => Err(Fault::InvalidUrl("it has no scheme")),
         Some(scheme) if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") => Ok(()),
         Some(_) => Err(Fault::UrlScheme),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever is taken for a plain host is one to the parser too, whatever follows.
+        #[test]
+        fn plain_hosts_need_no_parser(
+            authority in "([xX][nN]--)?[a-zA-Z0-9.:@%_\u{e9}-]{1,12}",
+            rest in "([/?#][ -~\u{e9}]{0,8})?",
+        ) {
+            if is_plain_host(&authority) {
+                let url = Url::parse(&format!("https://{authority}{rest}"));
+                prop_assert!(url.is_ok_and(|url| url.has_host() && url.username().is_empty() && url.password().is_none()));
+            }
+        }
     }
 }
