@@ -54,7 +54,7 @@ async fn attend(stream: TcpStream, router: Arc<Router>, watcher: Watcher) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .max_headers(2 * MAX_FIELDS)
+        .max_headers(4 * MAX_FIELDS)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Random, Server};
 
+/// `ROSTERD_TEST_ROUNDS` asks for more.
 const ROUNDS: usize = 12;
 const WRITERS: usize = 4;
 const BATCH: usize = 100;
@@ -49,7 +50,8 @@ fn what_was_acknowledged_survives_and_no_batch_is_there_in_part() {
     let mut server = Server::start();
     let mut random = Random::new();
     let mut sent: Vec<Sent> = Vec::new();
-    for round in 0..ROUNDS {
+    let rounds = std::env::var("ROSTERD_TEST_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
+    for round in 0..rounds {
         let enough = random.below(3 * WRITERS) + 1;
         let (acknowledge, acknowledged) = mpsc::channel();
         let writers: Vec<_> = (0..WRITERS)

@@ -77,9 +77,7 @@ fn a_rehearsed_import_writes_nothing() {
     let Some(sample) = sample() else { return };
     let server = Server::start();
     let before = server.settled_bytes();
-    let summary = import(&server, &sample, &["--dry-run"]);
-    assert_eq!(summary["records"], 5376);
-    assert_eq!((&summary["updated"], &summary["unchanged"]), (&json!(0), &json!(0)));
+    assert_eq!(import(&server, &sample, &["--dry-run"]), counts(5376, 0, 0));
     assert_eq!(server.client.all(1000), Vec::<Value>::new());
     assert_eq!(server.settled_bytes(), before);
 }
