@@ -80,10 +80,7 @@ fn measure(filled: &Filled, kind: Kind, records: usize) -> anyhow::Result<[f64; 
         // Twice: the first look warms the cache.
         for _ in 0..2 {
             let started = Instant::now();
-            filled.read(&mut |reader| {
-                seen = look(reader, &batch)?;
-                Ok(())
-            })?;
+            seen = filled.read(|reader| look(reader, &batch))?;
             loads.push(started.elapsed());
         }
         loads.remove(loads.len() - 2);
@@ -116,12 +113,12 @@ fn median(mut times: Vec<Duration>, records: usize) -> f64 {
 
 fn batch(filled: &Filled, kind: Kind, records: usize, round: usize) -> anyhow::Result<Batch> {
     let record = |index: usize| -> Record {
-        let stored = |number: usize| filled.key((number * 7919 + round * 104_729) % filled.groups);
+        let stored = |number: usize| Filled::key((number * 7919 + round * 104_729) % filled.groups);
         let new = |index: usize| tenant::key(&format!("new-{round}-{}", index % records));
         let (key, parent) = match kind {
             Kind::Unchanged => {
                 let number = (index * 7919 + round * 104_729) % filled.groups;
-                (filled.key(number), Filled::parent(number).map(|parent| filled.key(parent)))
+                (Filled::key(number), Filled::parent(number).map(Filled::key))
             }
             Kind::Create => (new(index), Some(stored(index))),
             Kind::Move => (stored(index), Some(stored(index + records))),

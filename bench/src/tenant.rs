@@ -1,12 +1,10 @@
 //! A tenant of a given size on an embedded store of its own.
 
-use std::sync::mpsc;
-
 use directory::write::Content;
 use directory::{
     ExternalReference, GroupId, IdOrigin, LookupKey, Name, ReferenceKey, Source, TenantId, Timestamp, Write,
 };
-use store::{Options, Purpose, ReadJob, Store, StoreError, Transaction};
+use store::{Options, Purpose, Reader, Store, StoreError};
 use tempfile::TempDir;
 
 /// The name of every group.
@@ -28,21 +26,25 @@ impl Filled {
     pub(crate) fn new(groups: usize) -> anyhow::Result<Self> {
         let directory = TempDir::new()?;
         let store = store::open(directory.path(), &Options::new(Purpose::Serve))?;
-        let tenant = write(&*store, |transaction| {
+        let tenant = store::write(&*store, |transaction| {
             let tenant = transaction.create_tenant("bench", Timestamp(0))?;
             tenant.map(|tenant| tenant.id).ok_or_else(|| StoreError::Conflict("bench".into()))
         })?;
         let filled = Self { tenant, groups, store, _directory: directory };
         for start in (0..groups).step_by(CHUNK) {
-            let writes: Vec<Write> =
-                (start..groups.min(start + CHUNK)).map(|number| filled.create(number)).collect();
-            write(&*filled.store, move |transaction| transaction.apply(tenant, &writes, Timestamp(0)))?;
+            let writes: Vec<Write> = (start..groups.min(start + CHUNK)).map(Self::create).collect();
+            store::write(&*filled.store, move |transaction| {
+                transaction.apply(tenant, &writes, Timestamp(0))
+            })?;
         }
         Ok(filled)
     }
 
-    pub(crate) fn read(&self, job: ReadJob<'_>) -> Result<(), StoreError> {
-        self.store.read(job)
+    pub(crate) fn read<T>(
+        &self,
+        job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        store::read(&*self.store, job)
     }
 
     /// The number of the parent of a group.
@@ -51,12 +53,12 @@ impl Filled {
     }
 
     /// Numbers are spread, so that neighbours in the tree are not neighbours in an index of keys.
-    pub(crate) fn key(&self, number: usize) -> LookupKey {
+    pub(crate) fn key(number: usize) -> LookupKey {
         key(&format!("{:x}-{number}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40))
     }
 
-    fn create(&self, number: usize) -> Write {
-        let LookupKey::Key(key) = self.key(number) else { unreachable!("keys are made by key()") };
+    fn create(number: usize) -> Write {
+        let LookupKey::Key(key) = Self::key(number) else { unreachable!("keys are made by key()") };
         Write::Create {
             id: id(number),
             id_origin: IdOrigin::Assigned,
@@ -77,21 +79,4 @@ pub(crate) fn key(text: &str) -> LookupKey {
 
 fn id(number: usize) -> GroupId {
     i64::try_from(number + 1).ok().and_then(GroupId::new).unwrap_or(GroupId::MAX)
-}
-
-fn write<T: Send + 'static>(
-    store: &dyn Store,
-    mut job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
-) -> anyhow::Result<T> {
-    let (answers, answer) = mpsc::channel();
-    let (done, fate) = mpsc::channel();
-    store.write(
-        Box::new(move |transaction| {
-            drop(answers.send(job(transaction)?));
-            Ok(())
-        }),
-        Box::new(move |result| drop(done.send(result))),
-    )?;
-    fate.recv()??;
-    Ok(answer.try_iter().last().ok_or_else(|| anyhow::anyhow!("the job gave no answer"))?)
 }

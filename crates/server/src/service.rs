@@ -4,14 +4,13 @@
 //! that: nothing is locked, nothing is written. Otherwise the plan goes to the writer; if the tenant's
 //! revision has moved meanwhile, the batch is planned again there, by the same function.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use directory::{
     Batch, Clock, GroupView, LookupKey, Outcome, Page, Plan, PlanContext, TenantId, needs, needs_hierarchy,
     plan,
 };
 use store::{Reader, Store, StoreError, Transaction};
-use tokio::sync::oneshot;
 
 use crate::auth::{self, Principal};
 
@@ -87,21 +86,28 @@ impl Service {
         if execution == Execution::DryRun || plan.writes.is_empty() {
             return Ok(plan.outcome);
         }
-        let planned = Planned { service: Arc::clone(self), batch: Arc::clone(batch), revision, plan };
-        let outcome = Arc::new(Mutex::new(None));
-        let slot = Arc::clone(&outcome);
-        let (done, fate) = oneshot::channel();
-        self.store.write(
-            Box::new(move |transaction| {
-                let outcome = planned.carry_out(transaction)?;
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-                Ok(())
-            }),
-            Box::new(move |result| drop(done.send(result))),
-        )?;
-        let silent = || StoreError::OutcomeUnknown("the writer ended without an answer".into());
-        fate.blocking_recv().map_err(|_| silent())??;
-        outcome.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(silent)
+        let (service, batch) = (Arc::clone(self), Arc::clone(batch));
+        store::write(&*self.store, move |transaction| service.carry_out(transaction, &batch, revision, &plan))
+    }
+
+    /// In the tenant's turn: applies the plan as it stands, or the one for what has come in between.
+    fn carry_out(
+        &self,
+        transaction: &mut dyn Transaction,
+        batch: &Batch,
+        planned_on: i64,
+        planned: &Plan,
+    ) -> Result<Outcome, StoreError> {
+        let at = self.clock.now();
+        if transaction.revision(batch.tenant)? == planned_on {
+            transaction.apply(batch.tenant, &planned.writes, at)?;
+            return Ok(planned.outcome.clone());
+        }
+        let (_, plan) = self.plan(transaction, batch)?;
+        if !plan.writes.is_empty() {
+            transaction.apply(batch.tenant, &plan.writes, at)?;
+        }
+        Ok(plan.outcome)
     }
 
     /// The plan for what a reader sees, with the revision it is for.
@@ -116,40 +122,7 @@ impl Service {
         Ok((seen.revision, plan))
     }
 
-    fn read<T>(
-        &self,
-        mut job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut answer = None;
-        self.store.read(&mut |reader| {
-            answer = Some(job(reader)?);
-            Ok(())
-        })?;
-        answer.ok_or_else(|| StoreError::Internal("a read ended without an answer".into()))
-    }
-}
-
-/// A batch with the plan that was made for it on a snapshot.
-struct Planned {
-    service: Arc<Service>,
-    batch: Arc<Batch>,
-    revision: i64,
-    plan: Plan,
-}
-
-impl Planned {
-    /// In the tenant's turn: applies the plan as it stands, or the one for what has come in between.
-    fn carry_out(&self, transaction: &mut dyn Transaction) -> Result<Outcome, StoreError> {
-        let tenant = self.batch.tenant;
-        let at = self.service.clock.now();
-        if transaction.revision(tenant)? == self.revision {
-            transaction.apply(tenant, &self.plan.writes, at)?;
-            return Ok(self.plan.outcome.clone());
-        }
-        let (_, plan) = self.service.plan(transaction, &self.batch)?;
-        if !plan.writes.is_empty() {
-            transaction.apply(tenant, &plan.writes, at)?;
-        }
-        Ok(plan.outcome)
+    fn read<T>(&self, job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        store::read(&*self.store, job)
     }
 }

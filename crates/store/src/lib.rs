@@ -11,6 +11,7 @@ mod free_ids;
 pub mod memory;
 mod observed;
 mod sqlite;
+mod waiting;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -18,6 +19,8 @@ use std::path::Path;
 use directory::{
     GroupId, GroupView, HierarchyNeeds, LookupKey, Needs, Page, Snapshot, TenantId, Timestamp, Write,
 };
+
+pub use waiting::{read, write};
 
 /// Opens the store in a data directory, which is created if it is not there.
 pub fn open(data_dir: &Path, options: &Options) -> Result<Box<dyn Store>, StoreError> {

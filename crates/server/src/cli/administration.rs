@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use directory::Timestamp;
-use store::{Options, Purpose, Reader, Store, StoreError, Tenant, Transaction};
+use store::{Options, Purpose, Store, Tenant};
 
 use crate::config::DataDirectory;
 
@@ -17,43 +17,9 @@ pub(super) fn open(data: &DataDirectory) -> anyhow::Result<Box<dyn Store>> {
         .with_context(|| format!("cannot open {}", path.display()))
 }
 
-/// Reads something.
-pub(super) fn read<T>(
-    store: &dyn Store,
-    mut job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let mut answer = None;
-    store.read(&mut |reader| {
-        answer = Some(job(reader)?);
-        Ok(())
-    })?;
-    answer.ok_or_else(|| StoreError::Internal("a read ended without an answer".into()))
-}
-
-/// Writes something, and waits until it is durable.
-pub(super) fn write<T: Send + 'static>(
-    store: &dyn Store,
-    mut job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    let (answers, answer) = std::sync::mpsc::channel();
-    let (done, fate) = std::sync::mpsc::channel();
-    store.write(
-        Box::new(move |transaction| {
-            // The receiver outlives the job.
-            drop(answers.send(job(transaction)?));
-            Ok(())
-        }),
-        Box::new(move |result| drop(done.send(result))),
-    )?;
-    let silent = |_| StoreError::Internal("the writer ended without an answer".into());
-    fate.recv().map_err(silent)??;
-    // A job may have run more than once; its last run counts.
-    answer.try_iter().last().ok_or_else(|| StoreError::Internal("the job gave no answer".into()))
-}
-
 /// The tenant of this name, or an error that says what to do.
 pub(super) fn tenant(store: &dyn Store, name: &str) -> anyhow::Result<Tenant> {
-    read(store, |reader| reader.tenant_by_name(name))?.with_context(|| {
+    store::read(store, |reader| reader.tenant_by_name(name))?.with_context(|| {
         format!("there is no tenant {name:?}; `rosterd tenants list` shows them, `rosterd tenants create {name}` makes it")
     })
 }

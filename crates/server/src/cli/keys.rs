@@ -6,7 +6,7 @@ use directory::Clock as _;
 use serde_json::json;
 use store::AccessKey;
 
-use super::administration::{open, print, print_table, read, say, tenant, time, write};
+use super::administration::{open, print, print_table, say, tenant, time};
 use crate::auth::{Scope, new_key};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
@@ -72,7 +72,7 @@ fn create(tenant_name: &str, scopes: &[Scope], json: bool, data: &DataDirectory)
     scopes.dedup();
     let key = new_key(tenant.id, &scopes, SystemClock.now())?;
     let stored = key.stored.clone();
-    write(&*store, move |transaction| transaction.create_access_key(&stored))?;
+    store::write(&*store, move |transaction| transaction.create_access_key(&stored))?;
     if json {
         let scopes: Vec<&str> = key.stored.scopes.split(' ').collect();
         return print(
@@ -90,7 +90,7 @@ fn create(tenant_name: &str, scopes: &[Scope], json: bool, data: &DataDirectory)
 fn list(tenant_name: Option<&str>, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
     let store = open(data)?;
     let only = tenant_name.map(|name| tenant(&*store, name)).transpose()?.map(|tenant| tenant.id);
-    let (tenants, keys) = read(&*store, |reader| Ok((reader.tenants()?, reader.access_keys(only)?)))?;
+    let (tenants, keys) = store::read(&*store, |reader| Ok((reader.tenants()?, reader.access_keys(only)?)))?;
     let name = |key: &AccessKey| {
         let tenant = tenants.iter().find(|tenant| tenant.id == key.tenant);
         tenant.map_or_else(|| key.tenant.0.to_string(), |tenant| tenant.name.clone())
@@ -115,7 +115,7 @@ fn revoke(id: &str, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
     let store = open(data)?;
     let owned = id.to_owned();
     let revoked =
-        write(&*store, move |transaction| transaction.revoke_access_key(&owned, SystemClock.now()))?;
+        store::write(&*store, move |transaction| transaction.revoke_access_key(&owned, SystemClock.now()))?;
     if !revoked {
         bail!("there is no key {id:?} that is not revoked yet; `rosterd keys list` shows them");
     }

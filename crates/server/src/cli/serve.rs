@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::administration::{read, say, write};
+use super::administration::say;
 use crate::auth::{NewKey, Scope, new_key};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
@@ -64,16 +64,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// On an empty store: creates the first tenant and its first key.
 fn first_key(store: &dyn Store) -> anyhow::Result<Option<NewKey>> {
-    if !read(store, |reader| reader.tenants())?.is_empty() {
+    if !store::read(store, |reader| reader.tenants())?.is_empty() {
         return Ok(None);
     }
     let now = SystemClock.now();
     let created: Option<Tenant> =
-        write(store, move |transaction| transaction.create_tenant(FIRST_TENANT, now))?;
+        store::write(store, move |transaction| transaction.create_tenant(FIRST_TENANT, now))?;
     let tenant = created.context("the first tenant appeared while it was being created")?;
     let key = new_key(tenant.id, &Scope::ALL, now)?;
     let stored = key.stored.clone();
-    write(store, move |transaction| transaction.create_access_key(&stored))?;
+    store::write(store, move |transaction| transaction.create_access_key(&stored))?;
     Ok(Some(key))
 }
 

@@ -6,7 +6,7 @@ use directory::Clock as _;
 use serde_json::json;
 use store::Tenant;
 
-use super::administration::{open, print, print_table, read, time, write};
+use super::administration::{open, print, print_table, time};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
 
@@ -52,14 +52,15 @@ fn create(name: &str, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
     check_name(name)?;
     let store = open(data)?;
     let owned = name.to_owned();
-    let tenant = write(&*store, move |transaction| transaction.create_tenant(&owned, SystemClock.now()))?;
+    let tenant =
+        store::write(&*store, move |transaction| transaction.create_tenant(&owned, SystemClock.now()))?;
     let tenant = tenant.with_context(|| format!("there is a tenant {name:?} already"))?;
     if json { print(&object(&tenant).to_string()) } else { print(&format!("created tenant {name}")) }
 }
 
 fn list(json: bool, data: &DataDirectory) -> anyhow::Result<()> {
     let store = open(data)?;
-    let tenants = read(&*store, |reader| reader.tenants())?;
+    let tenants = store::read(&*store, |reader| reader.tenants())?;
     if json {
         return print(&json!({ "tenants": tenants.iter().map(object).collect::<Vec<_>>() }).to_string());
     }

@@ -66,15 +66,8 @@ impl Desk {
     ///
     /// # Panics
     /// When the store cannot read.
-    pub fn read<T>(&self, mut job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>) -> T {
-        let mut value = None;
-        self.store()
-            .read(&mut |reader| {
-                value = Some(job(reader)?);
-                Ok(())
-            })
-            .expect("the store reads");
-        value.expect("a job that succeeded has a value")
+    pub fn read<T>(&self, job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>) -> T {
+        crate::read(self.store(), job).expect("the store reads")
     }
 
     /// Adds a tenant.
