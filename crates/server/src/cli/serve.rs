@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
+use clap::builder::RangedU64ValueParser;
 use directory::{Clock as _, DEPTH_LIMIT};
 use store::{Options, Purpose, Store, Tenant};
 use tokio::net::TcpListener;
@@ -31,6 +32,16 @@ pub(super) struct Arguments {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", env = "ROSTERD_LISTEN", default_value = "127.0.0.1:8080")]
     listen: String,
+    /// The deepest level a group may lie on; a root is level 1. Groups that lie deeper already stay where
+    /// they are.
+    #[arg(
+        long,
+        value_name = "LEVELS",
+        env = "ROSTERD_MAX_DEPTH",
+        default_value_t = DEPTH_LIMIT,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000)
+    )]
+    max_depth: usize,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -52,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             greet(&key, &url);
         }
         tokio::spawn(metrics::upkeep(recorder.clone()));
-        let service = Arc::new(Service::new(store, Box::new(SystemClock), DEPTH_LIMIT));
+        let service = Arc::new(Service::new(store, Box::new(SystemClock), arguments.max_depth));
         let app = Arc::new(App::new(Arc::clone(&service), recorder)?);
         let stop = stop_on_signal(Arc::clone(&app))?;
         let finished = connection::serve(listener, router(app), stop).await;

@@ -370,3 +370,21 @@ fn failing_records_change_nothing_for_the_others() {
     assert_eq!((status, &answer["summary"]["created"]), (207, &json!(50)));
     assert_eq!(contents(&among), contents(&alone));
 }
+
+#[test]
+fn the_depth_is_what_the_operator_says() {
+    let server = Server::start_with(["--max-depth", "2"]);
+    let chain = json!([
+        {"externalReferenceId": "a", "name": "n"},
+        {"externalReferenceId": "b", "name": "n", "parentExternalReferenceId": "a"},
+        {"externalReferenceId": "c", "name": "n", "parentExternalReferenceId": "b"},
+    ]);
+    let (status, answer) = server.client.upsert(&chain);
+    assert_eq!(status, 207);
+    assert_eq!(answer["summary"]["created"], 2);
+    let error = &answer["results"][2]["errors"][0];
+    assert_eq!(
+        (&error["code"], &error["level"], &error["limit"]),
+        (&json!("HIERARCHY_TOO_DEEP"), &json!(3), &json!(2))
+    );
+}

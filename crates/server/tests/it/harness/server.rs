@@ -26,8 +26,13 @@ pub(crate) struct Server {
 impl Server {
     /// A first start: an empty data directory, a free port.
     pub(crate) fn start() -> Self {
+        Self::start_with([])
+    }
+
+    /// A first start with further options.
+    pub(crate) fn start_with<const N: usize>(options: [&str; N]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let process = Process::spawn(&mut serve(&data_in(directory.path())));
+        let process = Process::spawn(serve(&data_in(directory.path())).args(options));
         let address = address(&process);
         let key = process.wait_for("how to try it", first_key);
         Self { process, client: Client { address, key }, directory }
