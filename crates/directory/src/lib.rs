@@ -1,7 +1,7 @@
 //! The domain of rosterd, pure: no serde, SQL, HTTP, async, clock or randomness.
 //!
 //! A face turns a request into a [`Batch`]. [`needs`] and [`needs_hierarchy`] say what must be looked
-//! at, an engine answers with a [`Snapshot`], and [`plan`] decides everything: it returns the
+//! at, an engine answers with a [`Snapshot`], and [`plan()`] decides everything: it returns the
 //! [`Write`]s that an engine applies without thinking, and the [`Outcome`] that the face sends back.
 //! The rules are those of the contract both faces share; each is decided in one place:
 //!

@@ -1,8 +1,8 @@
 //! The decision: what a batch does to what is stored, and what each record is told.
 //!
 //! [`plan`] is pure and total. It goes through the classes of rules §6 in their order:
-//! [`resolve`] (which group a record means; required fields, duplicates, ambiguity, archived matches),
-//! [`hierarchy`] (parents, cycles, depth), [`diff`] (what changes).
+//! `resolve` (which group a record means; required fields, duplicates, ambiguity, archived matches),
+//! `hierarchy` (parents, cycles, depth), `diff` (what changes).
 
 mod diff;
 mod hierarchy;
