@@ -53,8 +53,9 @@ impl Service {
         self.read(|reader| reader.list(tenant, page))
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers and takes writes.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.store.check()?;
         self.read(|reader| reader.tenants().map(drop))
     }
 
@@ -84,6 +85,8 @@ impl Service {
     fn attempt(self: &Arc<Self>, batch: &Arc<Batch>, execution: Execution) -> Result<Outcome, StoreError> {
         let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
         if execution == Execution::DryRun || plan.writes.is_empty() {
+            // Asked after reading: "unchanged" is an acknowledgement of what was read.
+            self.store.check()?;
             return Ok(plan.outcome);
         }
         let (service, batch) = (Arc::clone(self), Arc::clone(batch));

@@ -27,6 +27,11 @@ pub fn open(data_dir: &Path, options: &Options) -> Result<Box<dyn Store>, StoreE
     sqlite::open(data_dir, options)
 }
 
+/// Whether there is a store in a data directory.
+pub fn exists(data_dir: &Path) -> bool {
+    sqlite::exists(data_dir)
+}
+
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -114,6 +119,9 @@ pub trait Store: Send + Sync {
     /// Jobs take effect one after another, in the order of the queue. Jobs that wait together are made
     /// durable together (group commit), each on its own: one that fails takes back only its own changes.
     fn write(&self, job: WriteJob, done: Done) -> Result<(), StoreError>;
+    /// Whether the store takes writes. After a failed write or fsync it does not before a restart, and what
+    /// is read until then may not be what lies on the disk: it must not be acknowledged as written.
+    fn check(&self) -> Result<(), StoreError>;
     /// Stops taking writes, finishes those in the queue, and closes the files cleanly. Idempotent.
     fn close(&self);
 }

@@ -68,6 +68,10 @@ impl Store for Memory {
         Ok(())
     }
 
+    fn check(&self) -> Result<(), StoreError> {
+        self.state().map(drop)
+    }
+
     fn close(&self) {
         let _turn = lock(&self.turn);
         lock(&self.committed).take();

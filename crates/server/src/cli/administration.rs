@@ -10,8 +10,20 @@ use store::{Options, Purpose, Store, Tenant};
 
 use crate::config::DataDirectory;
 
-/// Opens the store for one command. A server may be running on it.
+/// Opens the store for one command. A server may be running on it. What is not there is not made: a
+/// mistyped directory would look like an empty one.
 pub(super) fn open(data: &DataDirectory) -> anyhow::Result<Box<dyn Store>> {
+    let path = data.path()?;
+    anyhow::ensure!(
+        store::exists(&path),
+        "there is no data in {}; `rosterd serve` makes it, --data-dir says where",
+        path.display()
+    );
+    open_or_make(data)
+}
+
+/// The same, but an empty data directory gets a store.
+pub(super) fn open_or_make(data: &DataDirectory) -> anyhow::Result<Box<dyn Store>> {
     let path = data.path()?;
     store::open(&path, &Options::new(Purpose::Admin))
         .with_context(|| format!("cannot open {}", path.display()))
@@ -52,5 +64,5 @@ pub(super) fn print_table<const COLUMNS: usize>(
 
 /// A moment as people and programs read it: RFC 3339, UTC.
 pub(super) fn time(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |time| time.to_string())
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |time| format!("{time:.3}"))
 }

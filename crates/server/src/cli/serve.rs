@@ -15,6 +15,7 @@ use super::administration::say;
 use crate::auth::{NewKey, Scope, new_key};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
+use crate::http::admission::THREADS;
 use crate::http::{App, connection, router};
 use crate::service::Service;
 use crate::{logging, metrics};
@@ -50,7 +51,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let path = arguments.data.path()?;
     let store = store::open(&path, &Options::new(Purpose::Serve))
         .with_context(|| format!("cannot serve from {}", path.display()))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().max_blocking_threads(THREADS).build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(&arguments.listen).await.with_context(|| {
             format!("cannot listen on {}: choose another address with --listen ADDR", arguments.listen)

@@ -6,7 +6,7 @@ use directory::Clock as _;
 use serde_json::json;
 use store::Tenant;
 
-use super::administration::{open, print, print_table, time};
+use super::administration::{open, open_or_make, print, print_table, time};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
 
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn create(name: &str, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
     check_name(name)?;
-    let store = open(data)?;
+    let store = open_or_make(data)?;
     let owned = name.to_owned();
     let tenant =
         store::write(&*store, move |transaction| transaction.create_tenant(&owned, SystemClock.now()))?;

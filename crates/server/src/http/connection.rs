@@ -54,6 +54,8 @@ async fn attend(stream: TcpStream, router: Arc<Router>, watcher: Watcher) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        // A client may close its sending side behind its last request and still wants the answer.
+        .half_close(true)
         .max_headers(4 * MAX_FIELDS)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {

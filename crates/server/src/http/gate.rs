@@ -24,6 +24,12 @@ const MAX_REQUEST_ID: usize = 128;
 /// Requests that are answered while the server shuts down.
 const ANSWERED_WHILE_DRAINING: [&str; 4] = ["/healthz", "/readyz", "/version", "/metrics"];
 
+/// Answers are data: a browser that is made to show one runs and loads nothing.
+const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
+/// The API pages load from this server alone; they write styles into their elements.
+const PAGES: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+
 /// What a handler knows for the log line. Never keys or bodies.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
@@ -33,7 +39,14 @@ pub(super) struct Facts {
     pub(super) tally: Option<Tally>,
 }
 
+/// Runs in a task of its own: when the client goes away its connection is dropped, but what its request
+/// has begun goes on, and is logged and counted.
 pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let passed = tokio::spawn(pass(app, request, next)).await;
+    passed.unwrap_or_else(|_| render(&Refusal::Internal, "unknown"))
+}
+
+async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = request_id(request.headers());
     let method = request.method().clone();
@@ -58,7 +71,7 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
         response = render(&refusal, &request_id);
         refusal.code()
     });
-    add_headers(response.headers_mut(), &request_id);
+    add_headers(response.headers_mut(), &request_id, &route);
     let seconds = started.elapsed().as_secs_f64();
     let status = response.status().as_u16();
     count_request(&route, status, seconds);
@@ -72,11 +85,13 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
     response
 }
 
-fn add_headers(headers: &mut HeaderMap, request_id: &str) {
+fn add_headers(headers: &mut HeaderMap, request_id: &str, route: &str) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, value);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let policy = if route.starts_with("/docs") { PAGES } else { NO_PAGE };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 

@@ -24,13 +24,13 @@ pub(super) async fn batch_upsert(State(app): State<Arc<App>>, request: Request) 
     let principal = admit(&app, &head.headers, Scope::GroupsWrite).await?;
     let encoding = body::check_head(&head.headers)?;
     let query = UpsertQuery::parse(head.uri.query())?;
-    let handling = groups::handling(&texts(&head.headers));
     let bytes = body::receive(body).await?;
-    let tenant = principal.tenant;
+    let _place = app.admission.enter().await?;
+    let (tenant, service) = (principal.tenant, Arc::clone(&app.service));
     let (reply, tally) = blocking(move || {
-        let reading = groups::read(&body::decode(bytes, encoding)?, handling)?;
+        let reading = groups::read(&body::decode(bytes, encoding)?, groups::handling(&texts(&head.headers)))?;
         let batch = Arc::new(Batch::new(tenant, reading.records).map_err(Refusal::from)?);
-        let outcome = app.service.upsert(&batch, execution(query.mode))?;
+        let outcome = service.upsert(&batch, execution(query.mode))?;
         Ok((groups::write(&reading.notes, &batch.records, &outcome, query.mode), Tally::of(&outcome)))
     })
     .await?;

@@ -1,5 +1,6 @@
 //! The HTTP side: a handler is read → service → write.
 
+pub(crate) mod admission;
 mod answer;
 mod body;
 pub(crate) mod connection;
@@ -20,6 +21,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::service::Service;
+use admission::Admission;
 use answer::Refused;
 use faces::groups::Refusal;
 
@@ -28,13 +30,14 @@ pub(crate) struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) draining: AtomicBool,
+    admission: Admission,
     openapi: Bytes,
 }
 
 impl App {
     pub(crate) fn new(service: Arc<Service>, metrics: PrometheusHandle) -> anyhow::Result<Self> {
         let openapi = serde_json::to_vec(&openapi())?.into();
-        Ok(Self { service, metrics, draining: AtomicBool::new(false), openapi })
+        Ok(Self { service, metrics, draining: AtomicBool::new(false), admission: Admission::new(), openapi })
     }
 }
 
@@ -45,7 +48,9 @@ pub(crate) fn openapi() -> serde_json::Value {
 
 /// Every route of the server.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let docs = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::new(["/openapi.json"]));
+    // The pages would ask a validator on the internet what it thinks of the document.
+    let pages = utoipa_swagger_ui::Config::new(["/openapi.json"]).validator_url("none");
+    let docs = SwaggerUi::new("/docs").config(pages);
     Router::new()
         .route("/v3/groups", get(groups::list))
         .route("/v3/groups/batch-upsert", post(groups::batch_upsert))

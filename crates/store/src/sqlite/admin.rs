@@ -33,6 +33,10 @@ impl Store for Admin {
         Ok(())
     }
 
+    fn check(&self) -> Result<(), StoreError> {
+        lock(&self.connection).as_ref().map(drop).ok_or_else(closed)
+    }
+
     fn close(&self) {
         lock(&self.connection).take();
     }

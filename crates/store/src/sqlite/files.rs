@@ -11,6 +11,14 @@ use crate::StoreError;
 /// How long a starting server waits for the lock: a command may hold it for the moment of a migration.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
+/// The name of the data file.
+const DATA_FILE: &str = "rosterd.db";
+
+/// Whether a directory holds a data file.
+pub(crate) fn exist_in(path: &Path) -> bool {
+    path.join(DATA_FILE).exists()
+}
+
 /// The files of a data directory.
 #[derive(Debug, Clone)]
 pub(super) struct DataDir {
@@ -36,7 +44,7 @@ impl DataDir {
     }
 
     pub(super) fn data_file(&self) -> PathBuf {
-        self.path.join("rosterd.db")
+        self.path.join(DATA_FILE)
     }
 
     /// The lock of the server, if nobody holds it.

@@ -30,6 +30,7 @@ use rusqlite::Connection;
 use self::admin::Admin;
 use self::checkpoint::{Checkpointer, Signal};
 use self::connection::Role;
+pub(crate) use self::files::exist_in as exists;
 use self::files::{DataDir, Lock};
 use self::readers::Readers;
 use self::writer::{Health, Writer};
@@ -122,6 +123,10 @@ impl Store for Serving {
 
     fn write(&self, job: WriteJob, done: Done) -> Result<(), StoreError> {
         self.writer.write(job, done)
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        self.writer.check()
     }
 
     fn close(&self) {

@@ -115,6 +115,11 @@ impl Writer {
         Err(error)
     }
 
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.health.check()?;
+        lock(&self.queue).as_ref().map(drop).ok_or_else(closed)
+    }
+
     /// Finishes what is in the queue.
     pub(super) fn close(&self) {
         lock(&self.queue).take();

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::hash::{Hash, Hasher};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 
+use directory::ReferenceKey;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Fault, Record};
@@ -104,7 +105,10 @@ impl WouldBeCreated {
     }
 }
 
+/// Of the key as the server compares it: in NFC.
 fn hash(key: &str) -> u64 {
+    let canonical = ReferenceKey::parse(key);
+    let key = canonical.as_ref().map_or(key, ReferenceKey::as_str);
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish()

@@ -1,9 +1,13 @@
 //! Which character encoding an input is in, decided from its first bytes.
 
 use std::cmp::Ordering;
+use std::io::{self, Read};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+/// How much of an input is looked at at once.
+const WINDOW_BYTES: u64 = 64 * 1024;
 
 /// How the encoding is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +109,24 @@ fn is_utf8(bytes: &[u8], extent: Extent) -> bool {
     }
 }
 
+/// The first bytes of an input, if any, that are not UTF-8, with some of their surroundings.
+pub(super) fn first_that_is_no_utf8(mut input: impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut window = Vec::new();
+    loop {
+        let read = input.by_ref().take(WINDOW_BYTES).read_to_end(&mut window)?;
+        let end = if read == 0 { Extent::Whole } else { Extent::Prefix };
+        if !is_utf8(&window, end) {
+            return Ok(Some(window));
+        }
+        if read == 0 {
+            return Ok(None);
+        }
+        // A character that the end of the window cuts off is judged with the next one.
+        let complete = std::str::from_utf8(&window).map_or_else(|error| error.valid_up_to(), str::len);
+        window.drain(..complete);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use encoding_rs::{UTF_8, WINDOWS_1252};
@@ -154,5 +176,21 @@ mod tests {
         assert_eq!(asked(b"plain", WINDOWS_1252), Detected { encoding: WINDOWS_1252, known });
         assert_eq!(asked(b"\xEF\xBB\xBFx", WINDOWS_1252), Detected { encoding: WINDOWS_1252, known });
         assert_eq!(asked(b"\xFE\xFF\0n", UTF_16LE), Detected { encoding: UTF_16BE, known });
+    }
+
+    #[test]
+    fn what_is_no_utf8_is_found_wherever_it_is() {
+        let far = 200_000;
+        for (text, found) in [
+            ("a".repeat(far).into_bytes(), false),
+            ("\u{20ac}".repeat(far).into_bytes(), false),
+            ([b"a".repeat(65_535), "\u{e9}".into()].concat(), false),
+            ([b"a".repeat(far), vec![0xE9, b't', 0xE9]].concat(), true),
+            ([b"a".repeat(far), vec![0xE9]].concat(), true),
+            ([vec![0xE9], b"a".repeat(far)].concat(), true),
+        ] {
+            let window = super::first_that_is_no_utf8(&text[..]).unwrap();
+            assert_eq!(window.is_some(), found);
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use encoding_rs::{Encoding, UTF_8};
 
 use super::csv::{self, display_delimiter};
-use super::encoding::{Detected, Extent, Known, detect};
+use super::encoding::{self, Detected, Extent, Known, detect};
 use super::failed::{Layout, Mark};
 use super::ndjson;
 use super::record::{InputFault, Item};
@@ -61,6 +61,8 @@ pub(super) struct Bytes {
     pub(super) name: String,
     pub(super) path: PathBuf,
     pub(super) length: Option<u64>,
+    /// A file is read once more before it is sent: what looks like UTF-8 at first may not be so to its end.
+    pub(super) again: Option<File>,
     pub(super) content: Box<dyn Read + Send>,
 }
 
@@ -70,19 +72,27 @@ impl Bytes {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         let length = metadata.is_file().then_some(metadata.len());
-        Ok(Self { name: path.display().to_string(), path: path.to_owned(), length, content: Box::new(file) })
+        let again = metadata.is_file().then(|| File::open(path)).transpose()?;
+        let name = path.display().to_string();
+        Ok(Self { name, path: path.to_owned(), length, again, content: Box::new(file) })
     }
 
     /// Standard input; its failed file goes to `directory`.
     pub(super) fn of_stdin(content: Box<dyn Read + Send>, directory: &Path) -> Self {
-        Self { name: "standard input".to_owned(), path: directory.join("stdin"), length: None, content }
+        Self {
+            name: "standard input".to_owned(),
+            path: directory.join("stdin"),
+            length: None,
+            again: None,
+            content,
+        }
     }
 }
 
 impl Source {
     /// Finds out what an input is and reads up to its first record.
     pub(super) fn open(input: Bytes, options: Options, consumed: Arc<AtomicU64>) -> Result<Self, InputFault> {
-        let Bytes { name, path, length, mut content } = input;
+        let Bytes { name, path, length, again, mut content } = input;
         let mut prefix = Vec::new();
         content
             .by_ref()
@@ -90,7 +100,12 @@ impl Source {
             .read_to_end(&mut prefix)
             .map_err(|error| InputFault::whole(format!("cannot be read: {error}")))?;
         let extent = if (prefix.len() as u64) < PREFIX_BYTES { Extent::Whole } else { Extent::Prefix };
-        let detected = detect(&prefix, extent, options.encoding);
+        let mut detected = detect(&prefix, extent, options.encoding);
+        if let (Known::Valid, Extent::Prefix, Some(again)) = (detected.known, extent, again) {
+            let other = encoding::first_that_is_no_utf8(again)
+                .map_err(|error| InputFault::whole(format!("cannot be read: {error}")))?;
+            detected = other.map_or(detected, |bytes| detect(&bytes, extent, None));
+        }
         let mut text = Text::new(Box::new(Cursor::new(prefix).chain(content)), detected, consumed);
         let records = match decide_format(&mut text, &path, options.format)? {
             Format::Ndjson => Records::Ndjson(text),
@@ -182,7 +197,8 @@ mod tests {
 
     fn open(name: &str, content: &[u8], format: Option<Format>) -> Result<Source, InputFault> {
         let content = Box::new(Cursor::new(content.to_vec()));
-        let input = Bytes { name: name.to_owned(), path: PathBuf::from(name), length: None, content };
+        let input =
+            Bytes { name: name.to_owned(), path: PathBuf::from(name), length: None, again: None, content };
         Source::open(input, Options { format, ..Options::default() }, Arc::default())
     }
 
