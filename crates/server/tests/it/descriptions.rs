@@ -57,4 +57,7 @@ fn the_pages_need_nobody_else() {
         assert!(!text.contains("http://") && !text.contains("https://"), "{text}");
     }
     assert!(initializer.text().contains("\"/openapi.json\""), "{}", initializer.text());
+    // Left unsaid, the pages ask a validator on the internet.
+    assert!(initializer.text().contains("\"validatorUrl\": \"none\""), "{}", initializer.text());
+    assert!(page.header("content-security-policy").unwrap().contains("connect-src 'self'"));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{GROUPS, Server, check};
+use crate::harness::{GROUPS, Server, check, finish, rosterd};
 
 #[test]
 fn tenants_are_created_and_listed() {
@@ -153,4 +153,16 @@ fn tenants_never_meet() {
     assert_eq!(theirs.2.1["results"][0]["errors"][0]["code"], "PARENT_GROUP_NOT_FOUND");
     check(&two, &shared("Renamed"), &["updated name"]);
     assert_eq!(one.group("shared")["name"], "One's");
+}
+
+#[test]
+fn a_mistyped_data_directory_is_not_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let typo = directory.path().join("typo");
+    for arguments in [["keys", "list"], ["tenants", "list"], ["keys", "create"]] {
+        let (code, stdout, stderr) = finish(rosterd().args(arguments).arg("--data-dir").arg(&typo));
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(stderr.contains("there is no data in") && stderr.contains("--data-dir"), "{stderr}");
+        assert!(!typo.exists(), "{arguments:?} made it");
+    }
 }

@@ -177,3 +177,26 @@ fn health_needs_no_key() {
         assert_eq!(server.client.get(path).method("HEAD").send().status, 200, "{path}");
     }
 }
+
+/// A client that leaves as soon as it has sent its request, and one that only stops sending.
+#[test]
+fn what_a_client_left_behind_is_logged_and_counted() {
+    let server = Server::start();
+    let records: Vec<Value> =
+        (0..200).map(|number| json!({"externalReferenceId": format!("g-{number}"), "name": "n"})).collect();
+    let body = json!({ "groups": records }).to_string();
+    let leaving = server.client.post(UPSERT, body).header("x-request-id", "left");
+    drop(leaving.begin());
+    let line = server.process.wait_for("the request of a client that left", |log| {
+        log.split_inclusive('\n')
+            .find(|line| line.contains("\"left\"") && line.ends_with('\n'))
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+    });
+    assert_eq!((&line["status"], &line["records"]), (&json!(200), &json!(200)), "{line}");
+    assert_eq!(server.client.all(1000).len(), 200);
+    let half = server.client.get("/healthz").begin();
+    half.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut &half, &mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}

@@ -151,6 +151,13 @@ impl Exchange {
         answer.map_err(|error| sent.err().unwrap_or(error))
     }
 
+    /// Sends the whole request and does not wait for the answer.
+    pub(crate) fn begin(&self) -> TcpStream {
+        let mut stream = self.connect().unwrap();
+        stream.write_all(&[self.head(), self.body.clone()].concat()).unwrap();
+        stream
+    }
+
     /// The answer on a connection on which this request was sent by hand.
     pub(crate) fn answer(&self, stream: &mut TcpStream) -> io::Result<Answer> {
         Answer::read(stream, &self.request_line)
