@@ -4,13 +4,14 @@
 //! that: nothing is locked, nothing is written. Otherwise the plan goes to the writer; if the tenant's
 //! revision has moved meanwhile, the batch is planned again there, by the same function.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use directory::{
-    Batch, Clock, GroupView, LookupKey, Outcome, Page, Plan, PlanContext, TenantId, needs, needs_hierarchy,
-    plan,
+    Batch, Clock, GroupView, LookupKey, Outcome, Page, Plan, PlanContext, TenantId, Timestamp, needs,
+    needs_hierarchy, plan,
 };
-use store::{Reader, Store, StoreError, Transaction};
+use store::{Reader, Store, StoreError, StoredAnswer, Transaction};
 
 use crate::auth::{self, Principal};
 
@@ -22,6 +23,40 @@ pub(crate) struct Service {
     store: Box<dyn Store>,
     clock: Box<dyn Clock>,
     depth_limit: usize,
+    /// How long answers are kept for their idempotency keys, in milliseconds.
+    answers_kept_ms: i64,
+    /// Idempotency keys of requests that are under way. Two servers never share a data directory, so what
+    /// another one does need not be known.
+    under_way: Mutex<HashSet<(TenantId, String)>>,
+}
+
+/// The promise that a write is done once (rules §8).
+#[derive(Debug, Clone)]
+pub(crate) struct Once {
+    /// The caller's key.
+    pub(crate) key: String,
+    /// SHA-256 of what is asked.
+    pub(crate) fingerprint: [u8; 32],
+}
+
+/// An answer in a face's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What became of a write that is to be done once.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    /// It was done now.
+    Done(Written, Outcome),
+    /// It was done before: this was the answer.
+    Replayed(Written),
+    /// The first one is still under way.
+    InUse,
+    /// The key came with something else before.
+    Reused,
 }
 
 /// Whether a batch is carried out.
@@ -34,8 +69,14 @@ pub(crate) enum Execution {
 }
 
 impl Service {
-    pub(crate) fn new(store: Box<dyn Store>, clock: Box<dyn Clock>, depth_limit: usize) -> Self {
-        Self { store, clock, depth_limit }
+    pub(crate) fn new(
+        store: Box<dyn Store>,
+        clock: Box<dyn Clock>,
+        depth_limit: usize,
+        answers_kept_ms: i64,
+    ) -> Self {
+        let under_way = Mutex::default();
+        Self { store, clock, depth_limit, answers_kept_ms, under_way }
     }
 
     /// Who sent this key.
@@ -71,26 +112,61 @@ impl Service {
         batch: &Arc<Batch>,
         execution: Execution,
     ) -> Result<Outcome, StoreError> {
-        for _ in 1..ATTEMPTS {
-            match self.attempt(batch, execution) {
-                Err(StoreError::Conflict(race)) => {
-                    tracing::warn!(%race, "the plan missed a race; planning again");
-                }
-                settled => return settled,
+        retrying(|| {
+            let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
+            if execution == Execution::DryRun || plan.writes.is_empty() {
+                // Asked after reading: "unchanged" is an acknowledgement of what was read.
+                self.store.check()?;
+                return Ok(plan.outcome);
             }
-        }
-        self.attempt(batch, execution)
+            let (service, batch) = (Arc::clone(self), Arc::clone(batch));
+            store::write(&*self.store, move |transaction| {
+                service.carry_out(transaction, &batch, revision, &plan)
+            })
+        })
     }
 
-    fn attempt(self: &Arc<Self>, batch: &Arc<Batch>, execution: Execution) -> Result<Outcome, StoreError> {
-        let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
-        if execution == Execution::DryRun || plan.writes.is_empty() {
-            // Asked after reading: "unchanged" is an acknowledgement of what was read.
-            self.store.check()?;
-            return Ok(plan.outcome);
+    /// The same, done once for this key: the answer, as the face writes it, is kept in the transaction of
+    /// what it tells of.
+    pub(crate) fn upsert_once(
+        self: &Arc<Self>,
+        batch: &Arc<Batch>,
+        once: &Once,
+        write: impl Fn(&Outcome) -> Written + Send + Sync + 'static,
+    ) -> Result<Fate, StoreError> {
+        let Some(_turn) = UnderWay::begin(self, batch.tenant, &once.key) else { return Ok(Fate::InUse) };
+        let now = self.clock.now();
+        if let Some(kept) = self.read(|reader| reader.stored_answer(batch.tenant, &once.key, now))? {
+            return Ok(if kept.fingerprint == once.fingerprint {
+                Fate::Replayed(Written { status: kept.status, body: kept.body })
+            } else {
+                Fate::Reused
+            });
         }
-        let (service, batch) = (Arc::clone(self), Arc::clone(batch));
-        store::write(&*self.store, move |transaction| service.carry_out(transaction, &batch, revision, &plan))
+        let write = Arc::new(write);
+        let (written, outcome) = retrying(|| {
+            let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
+            let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
+            let write = Arc::clone(&write);
+            store::write(&*self.store, move |transaction| {
+                let outcome = service.carry_out(transaction, &batch, revision, &plan)?;
+                let written = write(&outcome);
+                transaction.keep_answer(&service.kept(&batch, &once, &written, now), now)?;
+                Ok((written, outcome))
+            })
+        })?;
+        Ok(Fate::Done(written, outcome))
+    }
+
+    fn kept(&self, batch: &Batch, once: &Once, written: &Written, now: Timestamp) -> StoredAnswer {
+        StoredAnswer {
+            tenant: batch.tenant,
+            key: once.key.clone(),
+            fingerprint: once.fingerprint,
+            status: written.status,
+            body: written.body.clone(),
+            expires_at: Timestamp(now.0.saturating_add(self.answers_kept_ms)),
+        }
     }
 
     /// In the tenant's turn: applies the plan as it stands, or the one for what has come in between.
@@ -102,15 +178,17 @@ impl Service {
         planned: &Plan,
     ) -> Result<Outcome, StoreError> {
         let at = self.clock.now();
-        if transaction.revision(batch.tenant)? == planned_on {
-            transaction.apply(batch.tenant, &planned.writes, at)?;
-            return Ok(planned.outcome.clone());
-        }
-        let (_, plan) = self.plan(transaction, batch)?;
+        let planned_anew;
+        let plan = if transaction.revision(batch.tenant)? == planned_on {
+            planned
+        } else {
+            planned_anew = self.plan(transaction, batch)?.1;
+            &planned_anew
+        };
         if !plan.writes.is_empty() {
             transaction.apply(batch.tenant, &plan.writes, at)?;
         }
-        Ok(plan.outcome)
+        Ok(plan.outcome.clone())
     }
 
     /// The plan for what a reader sees, with the revision it is for.
@@ -127,5 +205,40 @@ impl Service {
 
     fn read<T>(&self, job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
         store::read(&*self.store, job)
+    }
+}
+
+/// Plans and writes anew when the plan missed a race.
+fn retrying<T>(attempt: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(StoreError::Conflict(race)) => {
+                tracing::warn!(%race, "the plan missed a race; planning again");
+            }
+            settled => return settled,
+        }
+    }
+    attempt()
+}
+
+/// Holds an idempotency key while its request is under way.
+struct UnderWay<'s> {
+    service: &'s Service,
+    entry: (TenantId, String),
+}
+
+impl<'s> UnderWay<'s> {
+    /// `None` if a request with this key is under way.
+    fn begin(service: &'s Service, tenant: TenantId, key: &str) -> Option<Self> {
+        let entry = (tenant, key.to_owned());
+        let begun = service.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.clone());
+        // Made only if it holds the key: dropping it gives the key back.
+        begun.then(|| Self { service, entry })
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.service.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.entry);
     }
 }

@@ -84,6 +84,13 @@ pub trait Reader {
     fn access_key(&mut self, id: &str) -> Result<Option<AccessKey>, StoreError>;
     /// The access keys of a tenant, revoked ones included, oldest first; of all tenants with `None`.
     fn access_keys(&mut self, tenant: Option<TenantId>) -> Result<Vec<AccessKey>, StoreError>;
+    /// The answer that is kept for an idempotency key, unless it has expired by now.
+    fn stored_answer(
+        &mut self,
+        tenant: TenantId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<StoredAnswer>, StoreError>;
 }
 
 /// A transaction: what its closure does becomes durable as a whole or not at all.
@@ -102,6 +109,9 @@ pub trait Transaction: Reader {
     fn create_access_key(&mut self, key: &AccessKey) -> Result<(), StoreError>;
     /// Revokes an access key; false if there is none with this id that is not revoked yet.
     fn revoke_access_key(&mut self, id: &str, at: Timestamp) -> Result<bool, StoreError>;
+    /// Keeps an answer for its idempotency key, and takes a few expired ones away. A key whose answer has
+    /// not expired is a [`StoreError::Conflict`].
+    fn keep_answer(&mut self, answer: &StoredAnswer, now: Timestamp) -> Result<(), StoreError>;
 }
 
 /// A piece of work for [`Store::read`].
@@ -154,6 +164,23 @@ pub struct AccessKey {
     pub created_at: Timestamp,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// The answer to a write, kept so that the same write sent again is answered and not done again (rules §8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// Whose write it was.
+    pub tenant: TenantId,
+    /// The caller's idempotency key.
+    pub key: String,
+    /// SHA-256 of what was asked.
+    pub fingerprint: [u8; 32],
+    /// The status of the answer.
+    pub status: u16,
+    /// The body of the answer, byte for byte.
+    pub body: Vec<u8>,
+    /// From this moment on it is forgotten.
+    pub expires_at: Timestamp,
 }
 
 /// Why an engine could not do its work. Never a status code, never a caller's fault.

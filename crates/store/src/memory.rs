@@ -13,7 +13,9 @@ use directory::{
 };
 
 use crate::free_ids::free_ids;
-use crate::{AccessKey, Done, ReadJob, Reader, Store, StoreError, Tenant, Transaction, WriteJob};
+use crate::{
+    AccessKey, Done, ReadJob, Reader, Store, StoreError, StoredAnswer, Tenant, Transaction, WriteJob,
+};
 
 /// A store that forgets everything when it is dropped. Writes run on the caller's thread.
 #[derive(Debug, Default)]
@@ -28,6 +30,7 @@ pub struct Memory {
 struct State {
     tenants: BTreeMap<TenantId, TenantState>,
     access_keys: BTreeMap<String, AccessKey>,
+    answers: BTreeMap<(TenantId, String), StoredAnswer>,
     failure: Option<StoreError>,
 }
 
@@ -202,6 +205,16 @@ impl Reader for State {
         keys.sort_by_key(|key| key.created_at);
         Ok(keys)
     }
+
+    fn stored_answer(
+        &mut self,
+        tenant: TenantId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<StoredAnswer>, StoreError> {
+        let answer = self.answers.get(&(tenant, key.to_owned()));
+        Ok(answer.filter(|answer| answer.expires_at > now).cloned())
+    }
 }
 
 fn similar<'g>(groups: impl Iterator<Item = &'g Group>, key: &LookupKey) -> Vec<ExternalReference> {
@@ -268,6 +281,19 @@ impl Transaction for State {
     fn revoke_access_key(&mut self, id: &str, at: Timestamp) -> Result<bool, StoreError> {
         let living = self.access_keys.get_mut(id).filter(|key| key.revoked_at.is_none());
         Ok(living.map(|key| key.revoked_at = Some(at)).is_some())
+    }
+
+    fn keep_answer(&mut self, answer: &StoredAnswer, now: Timestamp) -> Result<(), StoreError> {
+        self.write(|state| {
+            if !state.tenants.contains_key(&answer.tenant) {
+                return Err(no_such(answer.tenant));
+            }
+            if state.stored_answer(answer.tenant, &answer.key, now)?.is_some() {
+                return Err(StoreError::Conflict(format!("{:?} has an answer", answer.key)));
+            }
+            state.answers.insert((answer.tenant, answer.key.clone()), answer.clone());
+            Ok(())
+        })
     }
 }
 

@@ -24,6 +24,7 @@
 
 mod cursor;
 mod fields;
+mod idempotency;
 pub mod limits;
 mod openapi;
 mod prefer;
@@ -35,6 +36,7 @@ mod status;
 mod wire;
 mod write;
 
+pub use idempotency::idempotency_key;
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
 pub use openapi::openapi;
 pub use prefer::{Handling, handling};

@@ -78,6 +78,15 @@ fn upsert() -> Value {
                 "schema": { "type": "string" },
                 "example": "handling=strict",
             },
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "1 to 255 visible ASCII characters of the caller's choice. The same request with \
+                    the same key is done once; sent again, it gets the first answer again, with the header \
+                    Idempotent-Replayed: true.",
+                "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
+                "example": "sync-2026-11-22-0001",
+            },
         ],
         "requestBody": {
             "required": true,

@@ -61,6 +61,10 @@ pub enum Refusal {
         /// Those it knows, as in the header `Allow`.
         allow: &'static str,
     },
+    /// The first request with this idempotency key is still under way.
+    IdempotencyKeyInUse,
+    /// The idempotency key came with another request before.
+    IdempotencyKeyReused,
     /// The body is too large, as sent or after decompression.
     PayloadTooLarge {
         /// Bytes allowed.
@@ -131,6 +135,8 @@ pub enum InvalidRequest {
     InvalidParameter,
     /// The cursor is not one of this list.
     InvalidCursor,
+    /// The header `Idempotency-Key` is not a key.
+    InvalidIdempotencyKey,
 }
 
 /// What a number may be, and what it is.
@@ -163,7 +169,7 @@ impl BrokenJson {
 
 impl InvalidRequest {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NotAnObject,
         Self::RequiredFieldMissing,
         Self::NotAnArray,
@@ -173,6 +179,7 @@ impl InvalidRequest {
         Self::DuplicateMember,
         Self::InvalidParameter,
         Self::InvalidCursor,
+        Self::InvalidIdempotencyKey,
     ];
 
     /// The reason as it stands on the wire.
@@ -187,6 +194,7 @@ impl InvalidRequest {
             Self::DuplicateMember => "DUPLICATE_MEMBER",
             Self::InvalidParameter => "INVALID_PARAMETER",
             Self::InvalidCursor => "INVALID_CURSOR",
+            Self::InvalidIdempotencyKey => "INVALID_IDEMPOTENCY_KEY",
         }
     }
 }
@@ -267,7 +275,7 @@ impl Refusal {
         Self::invalid(InvalidRequest::InvalidCursor, Some(CURSOR), detail)
     }
 
-    fn invalid(reason: InvalidRequest, field: Option<&str>, detail: impl Into<String>) -> Self {
+    pub(super) fn invalid(reason: InvalidRequest, field: Option<&str>, detail: impl Into<String>) -> Self {
         Self::Validation { reason, detail: detail.into(), field: field.map(Into::into), bounds: None }
     }
 }

@@ -31,11 +31,17 @@ impl Refusal {
             Self::AmbiguousGroup => {
                 Line(409, "AMBIGUOUS_GROUP_IDENTIFIER", "More than one group has this key")
             }
+            Self::IdempotencyKeyInUse => {
+                Line(409, "IDEMPOTENCY_KEY_IN_USE", "The first request with this key is under way")
+            }
             Self::PayloadTooLarge { .. } => Line(413, "PAYLOAD_TOO_LARGE", "The body is too large"),
             Self::UriTooLong => Line(414, "URI_TOO_LONG", "The request target is too long"),
             Self::UnsupportedMediaType => Line(415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"),
             Self::UnsupportedEncoding => Line(415, "UNSUPPORTED_ENCODING", "Unsupported content encoding"),
             Self::ExpectationFailed => Line(417, "EXPECTATION_FAILED", "Unknown expectation"),
+            Self::IdempotencyKeyReused => {
+                Line(422, "IDEMPOTENCY_KEY_REUSED", "The key belongs to another request")
+            }
             Self::HeadersTooLarge => Line(431, "HEADERS_TOO_LARGE", "The header block is too large"),
             Self::Internal => Line(500, "INTERNAL", "Internal error"),
             Self::NotImplemented { .. } => Line(501, "NOT_IMPLEMENTED", "Not implemented"),
@@ -65,6 +71,12 @@ impl Refusal {
             Self::GroupNotFound => "No group is known by that name.",
             Self::AmbiguousGroup => {
                 "More than one group carries this externalReferenceId, each of another type."
+            }
+            Self::IdempotencyKeyInUse => {
+                "Nothing was done twice. Send it again after the time in Retry-After."
+            }
+            Self::IdempotencyKeyReused => {
+                "This Idempotency-Key came with another request before. Nothing was done; take a new key."
             }
             Self::UnsupportedMediaType => "Send the body as application/json in UTF-8.",
             Self::UnsupportedEncoding => "Send the body plain or with Content-Encoding: gzip.",

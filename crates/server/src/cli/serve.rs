@@ -22,6 +22,7 @@ use crate::{logging, metrics};
 
 /// The tenant that an empty store gets.
 const FIRST_TENANT: &str = "default";
+const HOUR_MS: i64 = 3_600_000;
 /// `SIGXFSZ`: a file grew over its limit. Left alone it kills the process; handled, the write fails and
 /// is answered. Not named by tokio; the number is the same on every Linux architecture but MIPS and PA-RISC.
 const FILE_TOO_LARGE: i32 = 25;
@@ -43,6 +44,15 @@ pub(super) struct Arguments {
         value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000)
     )]
     max_depth: usize,
+    /// How many hours an answer is kept for its Idempotency-Key.
+    #[arg(
+        long,
+        value_name = "HOURS",
+        env = "ROSTERD_IDEMPOTENCY_HOURS",
+        default_value_t = 24,
+        value_parser = clap::value_parser!(u16).range(1..=8760)
+    )]
+    idempotency_hours: u16,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -65,7 +75,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             greet(&key, &url);
         }
         tokio::spawn(metrics::upkeep(recorder.clone()));
-        let service = Arc::new(Service::new(store, Box::new(SystemClock), arguments.max_depth));
+        let service = Arc::new(Service::new(
+            store,
+            Box::new(SystemClock),
+            arguments.max_depth,
+            i64::from(arguments.idempotency_hours) * HOUR_MS,
+        ));
         let app = Arc::new(App::new(Arc::clone(&service), recorder)?);
         let stop = stop_on_signal(Arc::clone(&app))?;
         let finished = connection::serve(listener, router(app), stop).await;

@@ -68,7 +68,9 @@ fn add_headers(refusal: &Refusal, headers: &mut HeaderMap) {
         | Refusal::UriTooLong
         | Refusal::ExpectationFailed
         | Refusal::NotImplemented { .. } => add(header::CONNECTION, "close"),
-        Refusal::Unavailable | Refusal::OutcomeUnknown => add(header::RETRY_AFTER, "1"),
+        Refusal::Unavailable | Refusal::OutcomeUnknown | Refusal::IdempotencyKeyInUse => {
+            add(header::RETRY_AFTER, "1");
+        }
         Refusal::StorageFull => add(header::RETRY_AFTER, "60"),
         Refusal::Draining => {
             add(header::RETRY_AFTER, "5");
@@ -81,6 +83,7 @@ fn add_headers(refusal: &Refusal, headers: &mut HeaderMap) {
         | Refusal::NotFound
         | Refusal::GroupNotFound
         | Refusal::AmbiguousGroup
+        | Refusal::IdempotencyKeyReused
         | Refusal::UnsupportedMediaType
         | Refusal::BadCompression
         | Refusal::Internal => {}

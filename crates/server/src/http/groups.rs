@@ -4,37 +4,30 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
-use directory::{Batch, LookupKey, ReferenceKey};
-use faces::groups::{self, ListQuery, Mode, Refusal, UpsertQuery};
+use directory::{LookupKey, ReferenceKey};
+use faces::groups::{self, ListQuery, Refusal};
 
 use super::App;
 use super::answer::{Refused, json};
 use super::body;
 use super::credentials::{admit, blocking};
 use super::gate::Facts;
+use super::upsert::Upsert;
 use crate::auth::{Principal, Scope};
 use crate::metrics::Tally;
-use crate::service::Execution;
 
 /// `POST /v3/groups/batch-upsert`
 pub(super) async fn batch_upsert(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
     let (head, body) = request.into_parts();
     let principal = admit(&app, &head.headers, Scope::GroupsWrite).await?;
-    let encoding = body::check_head(&head.headers)?;
-    let query = UpsertQuery::parse(head.uri.query())?;
+    let upsert = Upsert::read(&head)?;
     let bytes = body::receive(body).await?;
     let _place = app.admission.enter().await?;
     let (tenant, service) = (principal.tenant, Arc::clone(&app.service));
-    let (reply, tally) = blocking(move || {
-        let reading = groups::read(&body::decode(bytes, encoding)?, groups::handling(&texts(&head.headers)))?;
-        let batch = Arc::new(Batch::new(tenant, reading.records).map_err(Refusal::from)?);
-        let outcome = service.upsert(&batch, execution(query.mode))?;
-        Ok((groups::write(&reading.notes, &batch.records, &outcome, query.mode), Tally::of(&outcome)))
-    })
-    .await?;
-    Ok(with_facts(json(reply.status, reply.body), principal, Some(tally)))
+    let (answer, tally) = blocking(move || upsert.carry_out(&service, tenant, bytes)).await?;
+    Ok(with_facts(answer, principal, tally))
 }
 
 /// `GET /v3/groups`
@@ -66,22 +59,6 @@ pub(super) async fn by_reference(
         [] => Err(Refusal::GroupNotFound.into()),
         [view] => Ok(with_facts(json(200, groups::write_group(view)), principal, None)),
         _ => Err(Refusal::AmbiguousGroup.into()),
-    }
-}
-
-/// The preferences of a request.
-fn texts(headers: &HeaderMap) -> Vec<&str> {
-    headers
-        .get_all(header::HeaderName::from_static("prefer"))
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect()
-}
-
-const fn execution(mode: Mode) -> Execution {
-    match mode {
-        Mode::Apply => Execution::Apply,
-        Mode::DryRun => Execution::DryRun,
     }
 }
 

@@ -9,6 +9,7 @@ mod gate;
 mod groups;
 mod head;
 mod system;
+mod upsert;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

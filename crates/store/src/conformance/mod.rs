@@ -8,6 +8,7 @@ mod ids;
 mod reading;
 mod references;
 mod stamps;
+mod stored_answers;
 mod tenants;
 mod writer;
 
@@ -37,6 +38,7 @@ const SUITE: &[&[Case]] = &[
     stamps::CASES,
     reading::CASES,
     access_keys::CASES,
+    stored_answers::CASES,
     writer::CASES,
 ];
 

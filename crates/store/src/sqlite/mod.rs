@@ -17,6 +17,7 @@ mod read;
 mod readers;
 mod rows;
 mod session;
+mod stored_answers;
 mod tenants;
 mod writer;
 

@@ -5,8 +5,8 @@ use directory::{
 };
 use rusqlite::Connection;
 
-use super::{access_keys, apply, load, read, tenants};
-use crate::{AccessKey, Reader, StoreError, Tenant, Transaction};
+use super::{access_keys, apply, load, read, stored_answers, tenants};
+use crate::{AccessKey, Reader, StoreError, StoredAnswer, Tenant, Transaction};
 
 /// What one job sees and does.
 pub(super) struct Session<'s> {
@@ -100,6 +100,15 @@ impl Reader for Session<'_> {
     fn access_keys(&mut self, tenant: Option<TenantId>) -> Result<Vec<AccessKey>, StoreError> {
         self.reading(access_keys::list(self.db, tenant))
     }
+
+    fn stored_answer(
+        &mut self,
+        tenant: TenantId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<StoredAnswer>, StoreError> {
+        self.reading(stored_answers::find(self.db, tenant, key, now))
+    }
 }
 
 impl Transaction for Session<'_> {
@@ -121,5 +130,9 @@ impl Transaction for Session<'_> {
 
     fn revoke_access_key(&mut self, id: &str, at: Timestamp) -> Result<bool, StoreError> {
         self.writing(0, access_keys::revoke(self.db, id, at))
+    }
+
+    fn keep_answer(&mut self, answer: &StoredAnswer, now: Timestamp) -> Result<(), StoreError> {
+        self.writing(0, stored_answers::keep(self.db, answer, now))
     }
 }

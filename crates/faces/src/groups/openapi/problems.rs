@@ -36,6 +36,8 @@ pub(super) fn of_writes() -> Vec<Refusal> {
         Refusal::UnsupportedEncoding,
         Refusal::StorageFull,
         Refusal::OutcomeUnknown,
+        Refusal::IdempotencyKeyInUse,
+        Refusal::IdempotencyKeyReused,
     ]
 }
 
@@ -131,14 +133,16 @@ mod tests {
             Refusal::StorageFull => 21,
             Refusal::OutcomeUnknown => 22,
             Refusal::Internal => 23,
+            Refusal::IdempotencyKeyInUse => 24,
+            Refusal::IdempotencyKeyReused => 25,
         }
     }
 
     #[test]
     fn every_refusal_is_described() {
         let described: BTreeSet<usize> = all().iter().map(number).collect();
-        assert_eq!(described, (0..24).collect());
+        assert_eq!(described, (0..26).collect());
         let codes: BTreeSet<&str> = all().iter().map(Refusal::code).collect();
-        assert_eq!(codes.len(), 23, "only FORBIDDEN has two causes");
+        assert_eq!(codes.len(), 25, "only FORBIDDEN has two causes");
     }
 }
