@@ -20,9 +20,11 @@
 //! | error texts hold at most [`MAX_ECHO`] characters of input; a result echoes a key of up to [`MAX_KEY_ECHO`] | `records::echoes_are_short` |
 //! | `canonicalKey` accompanies a key whose NFC form differs from what was sent | `golden/canonical-key` |
 //! | a group is shown by its first external reference | `answers::groups` |
+//! | a group's `ETag` is made of its id and revision | `answers::entity_tags` |
 //! | a misspelt `dryRun` parameter is refused, other unknown parameters of a write are ignored | `queries::upsert` |
 
 mod cursor;
+mod etag;
 mod fields;
 pub mod limits;
 mod openapi;
@@ -35,6 +37,7 @@ mod status;
 mod wire;
 mod write;
 
+pub use etag::{entity_tag, is_known};
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
 pub use openapi::openapi;
 pub use prefer::{Handling, handling};

@@ -32,7 +32,8 @@ pub fn openapi(version: &str) -> Value {
         "paths": {
             UPSERT: { "post": upsert() },
             "/v3/groups": { "get": list() },
-            "/v3/groups/by-reference-id/{externalReferenceId}": { "get": by_reference() },
+            "/v3/groups/{id}": { "get": one("getGroup", Subject::Id) },
+            "/v3/groups/by-reference-id/{externalReferenceId}": { "get": one("getGroupByReferenceId", Subject::Reference) },
             "/healthz": { "get": health() },
             "/readyz": { "get": readiness() },
             "/version": { "get": version_of_server(version) },
@@ -129,23 +130,65 @@ fn list() -> Value {
     })
 }
 
-fn by_reference() -> Value {
+/// The read of one group, by the parameter of its path.
+fn one(operation: &str, subject: Subject) -> Value {
+    let mut responses = responses(
+        &[("200", "The group.", "Group", &[("group", include_str!("golden/group.json"))])],
+        &[problems::of_every_call("groups:read"), problems::of_one_group()].concat(),
+    );
+    let tag = json!({ "ETag": {
+        "description": "Strong; made of the group's id and revision.",
+        "schema": { "type": "string" },
+        "example": "\"4-12\"",
+    } });
+    responses["200"]["headers"] = tag.clone();
+    responses["304"] = json!({ "description": "The group is as If-None-Match knows it.", "headers": tag });
     json!({
-        "operationId": "getGroupByReferenceId",
+        "operationId": operation,
         "tags": ["groups"],
-        "summary": "Read one group by its externalReferenceId",
-        "parameters": [{
-            "name": "externalReferenceId",
+        "summary": format!("Read one group by its {}", subject.name()),
+        "description": "Archived groups too.",
+        "parameters": [
+            subject.parameter(),
+            {
+                "name": "If-None-Match",
+                "in": "header",
+                "description": "Entity tags that the caller has: if the group's is among them, the answer is 304.",
+                "schema": { "type": "string" },
+            },
+        ],
+        "responses": responses,
+    })
+}
+
+/// How a path names its group.
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    Id,
+    Reference,
+}
+
+impl Subject {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Reference => "externalReferenceId",
+        }
+    }
+
+    fn parameter(self) -> Value {
+        let description = match self {
+            Self::Id => "The group's id. What is not a number from 1 to 2^53-1 is the id of no group.",
+            Self::Reference => "The key, percent-encoded, a slash too.",
+        };
+        json!({
+            "name": self.name(),
             "in": "path",
             "required": true,
-            "description": "The key, percent-encoded, a slash too.",
+            "description": description,
             "schema": { "type": "string" },
-        }],
-        "responses": responses(
-            &[("200", "The group.", "Group", &[("group", include_str!("golden/group.json"))])],
-            &[problems::of_every_call("groups:read"), problems::of_one_group()].concat(),
-        ),
-    })
+        })
+    }
 }
 
 fn health() -> Value {

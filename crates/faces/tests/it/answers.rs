@@ -5,7 +5,7 @@ use directory::{
     Change, Failure, Field, GroupId, GroupView, Outcome, Page, RecordOutcome, RecordResult, TenantId,
     Timestamp,
 };
-use faces::groups::{Handling, Mode, read, write, write_group, write_list};
+use faces::groups::{Handling, Mode, entity_tag, is_known, read, write, write_group, write_list};
 use serde_json::{Value, json};
 
 use super::world;
@@ -89,6 +89,21 @@ fn groups() {
         (&group["externalReferenceId"], &group["externalReferenceType"]),
         (&json!("first"), &json!("A"))
     );
+}
+
+#[test]
+fn entity_tags() {
+    let tag = entity_tag(&GroupView { group: world::full(), parent_key: None });
+    assert_eq!(tag, "\"4-12\"");
+    for known in [&["*"][..], &["\"4-12\""], &["W/\"4-12\""], &["\"a\", \"4-12\""], &["\"a\"", " \"4-12\" "]]
+    {
+        assert!(is_known(known, &tag), "{known:?}");
+    }
+    for unknown in
+        [&[][..], &[""], &["4-12"], &["\"4-13\""], &["\"4-1\",\"14-12\""], &["\"*\""], &["w/\"4-12\""]]
+    {
+        assert!(!is_known(unknown, &tag), "{unknown:?}");
+    }
 }
 
 #[test]

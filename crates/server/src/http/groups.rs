@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::Response;
-use directory::{Batch, LookupKey, ReferenceKey};
+use directory::{Batch, GroupView};
 use faces::groups::{self, ListQuery, Mode, Refusal, UpsertQuery};
 
 use super::App;
-use super::answer::{Refused, json};
+use super::answer::{Refused, json, not_modified, with_tag};
 use super::body;
 use super::credentials::{admit, blocking};
 use super::gate::Facts;
+use super::subject::Subject;
 use crate::auth::{Principal, Scope};
 use crate::metrics::Tally;
 use crate::service::Execution;
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// `POST /v3/groups/batch-upsert`
 pub(super) async fn batch_upsert(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
@@ -24,7 +26,7 @@ pub(super) async fn batch_upsert(State(app): State<Arc<App>>, request: Request) 
     let principal = admit(&app, &head.headers, Scope::GroupsWrite).await?;
     let encoding = body::check_head(&head.headers)?;
     let query = UpsertQuery::parse(head.uri.query())?;
-    let handling = groups::handling(&texts(&head.headers));
+    let handling = groups::handling(&texts(&head.headers, &PREFER));
     let bytes = body::receive(body).await?;
     let tenant = principal.tenant;
     let (reply, tally) = blocking(move || {
@@ -50,32 +52,34 @@ pub(super) async fn list(
     Ok(with_facts(json(200, groups::write_list(&views, page, tenant)), principal, None))
 }
 
-/// `GET /v3/groups/by-reference-id/{externalReferenceId}`
-pub(super) async fn by_reference(
+/// `GET /v3/groups/{id}` and `GET /v3/groups/by-reference-id/{externalReferenceId}`
+pub(super) async fn one(
     State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
+    subject: Subject,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let principal = admit(&app, &headers, Scope::GroupsRead).await?;
-    let tenant = principal.tenant;
-    // What cannot be a key is the key of no group.
-    let key =
-        path.ok().and_then(|Path(text)| ReferenceKey::parse(&text).ok()).ok_or(Refusal::GroupNotFound)?;
-    let views = blocking(move || Ok(app.service.find(tenant, &LookupKey::Key(key))?)).await?;
+    let (tenant, key) = (principal.tenant, subject.key()?);
+    let views = blocking(move || Ok(app.service.find(tenant, &key)?)).await?;
     match &views[..] {
         [] => Err(Refusal::GroupNotFound.into()),
-        [view] => Ok(with_facts(json(200, groups::write_group(view)), principal, None)),
+        [view] => Ok(with_facts(tagged(view, &headers), principal, None)),
         _ => Err(Refusal::AmbiguousGroup.into()),
     }
 }
 
-/// The preferences of a request.
-fn texts(headers: &HeaderMap) -> Vec<&str> {
-    headers
-        .get_all(header::HeaderName::from_static("prefer"))
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect()
+/// A group with its tag, or only the tag where the caller has this state already.
+fn tagged(view: &GroupView, headers: &HeaderMap) -> Response {
+    let tag = groups::entity_tag(view);
+    if groups::is_known(&texts(headers, &header::IF_NONE_MATCH), &tag) {
+        return not_modified(&tag);
+    }
+    with_tag(json(200, groups::write_group(view)), &tag)
+}
+
+/// The values of a header that occurs any number of times.
+fn texts<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h str> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
 }
 
 const fn execution(mode: Mode) -> Execution {

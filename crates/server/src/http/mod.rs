@@ -7,6 +7,7 @@ mod credentials;
 mod gate;
 mod groups;
 mod head;
+mod subject;
 mod system;
 
 use std::sync::Arc;
@@ -49,7 +50,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/v3/groups", get(groups::list))
         .route("/v3/groups/batch-upsert", post(groups::batch_upsert))
-        .route("/v3/groups/by-reference-id/{externalReferenceId}", get(groups::by_reference))
+        .route("/v3/groups/{id}", get(groups::one))
+        .route("/v3/groups/by-reference-id/{externalReferenceId}", get(groups::one))
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .route("/version", get(system::version))

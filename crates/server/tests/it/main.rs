@@ -17,6 +17,7 @@ mod first_run;
 mod golden_path;
 mod harness;
 mod list;
+mod one_group;
 mod records;
 mod refusals;
 mod rehearsal;
