@@ -16,7 +16,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use directory::{
-    GroupId, GroupView, HierarchyNeeds, LookupKey, Needs, Page, Snapshot, TenantId, Timestamp, Write,
+    Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page, Snapshot, TenantId,
+    Timestamp, Write,
 };
 
 /// Opens the store in a data directory, which is created if it is not there.
@@ -66,8 +67,12 @@ pub trait Reader {
     ) -> Result<(), StoreError>;
     /// The groups that a key means, archived ones included, in ascending order of ids.
     fn find(&mut self, tenant: TenantId, key: &LookupKey) -> Result<Vec<GroupView>, StoreError>;
-    /// One page of the tenant's living groups in ascending order of ids.
-    fn list(&mut self, tenant: TenantId, page: Page) -> Result<Vec<GroupView>, StoreError>;
+    /// One page of the tenant's groups that a filter lets through, in ascending order of ids. The work for
+    /// a page is bounded: where few groups of many are let through, it may end before it is full.
+    fn list(&mut self, tenant: TenantId, filter: &Filter, page: Page) -> Result<Listed, StoreError>;
+    /// One page of the groups above a group, nearest first, archived ones included. A group that is not
+    /// there has none.
+    fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError>;
     /// Every tenant, in order of names.
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError>;
     /// The tenant of this name.

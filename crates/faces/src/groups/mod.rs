@@ -21,12 +21,15 @@
 //! | `canonicalKey` accompanies a key whose NFC form differs from what was sent | `golden/canonical-key` |
 //! | a group is shown by its first external reference | `answers::groups` |
 //! | a group's `ETag` is made of its id and revision | `answers::entity_tags` |
+//! | a cursor is good for the list and the conditions that it was made with | `queries::cursors_of_other_lists` |
+//! | conditions that cannot be met by any group's fields are refused, an unknown parent is one without children | `queries::conditions` |
 //! | a misspelt `dryRun` parameter is refused, other unknown parameters of a write are ignored | `queries::upsert` |
 
 mod cursor;
 mod etag;
 mod fields;
 pub mod limits;
+mod listing;
 mod openapi;
 mod prefer;
 mod query;
@@ -39,9 +42,10 @@ mod write;
 
 pub use etag::{entity_tag, is_known};
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
+pub use listing::ListQuery;
 pub use openapi::openapi;
 pub use prefer::{Handling, handling};
-pub use query::{ListQuery, Mode, UpsertQuery};
+pub use query::{Mode, UpsertQuery};
 pub use read::{Note, Reading, read};
 pub use refusal::{Bounds, BrokenJson, InvalidRequest, Refusal};
 pub use write::{Reply, write, write_group, write_list};

@@ -7,7 +7,8 @@ mod schemas;
 use serde_json::{Map, Value, json};
 
 use super::limits::{DEFAULT_PAGE, MAX_PAGE};
-use super::query::{CURSOR, DRY_RUN, LIMIT};
+use super::listing::{ARCHIVED, CURSOR, LIMIT, PARENT, ROOTS, SOURCE, UPDATED_AFTER};
+use super::query::DRY_RUN;
 use super::refusal::Refusal;
 
 /// The path of the batch upsert.
@@ -33,7 +34,15 @@ pub fn openapi(version: &str) -> Value {
             UPSERT: { "post": upsert() },
             "/v3/groups": { "get": list() },
             "/v3/groups/{id}": { "get": one("getGroup", Subject::Id) },
+            "/v3/groups/{id}/children": { "get": children("listChildren", Subject::Id) },
+            "/v3/groups/{id}/ancestors": { "get": ancestors("listAncestors", Subject::Id) },
             "/v3/groups/by-reference-id/{externalReferenceId}": { "get": one("getGroupByReferenceId", Subject::Reference) },
+            "/v3/groups/by-reference-id/{externalReferenceId}/children": {
+                "get": children("listChildrenByReferenceId", Subject::Reference),
+            },
+            "/v3/groups/by-reference-id/{externalReferenceId}/ancestors": {
+                "get": ancestors("listAncestorsByReferenceId", Subject::Reference),
+            },
             "/healthz": { "get": health() },
             "/readyz": { "get": readiness() },
             "/version": { "get": version_of_server(version) },
@@ -102,32 +111,89 @@ fn upsert() -> Value {
 }
 
 fn list() -> Value {
-    let group = include_str!("golden/group.json");
-    let page = format!(r#"{{"groups":[{group}],"nextCursor":null}}"#);
+    let refusals =
+        [problems::of_every_call("groups:read"), problems::of_lists(), problems::of_named_parents()].concat();
     json!({
         "operationId": "listGroups",
         "tags": ["groups"],
-        "summary": "List living groups",
-        "description": "In the order of their ids. A page that is full comes with a cursor to the next.",
+        "summary": "List groups",
+        "description": "In the order of their ids, those that meet every condition; without conditions all that \
+            live. Only a nextCursor of null ends the list: where few groups of many meet the conditions, a page \
+            may hold fewer than limit, even none. A cursor is good for the conditions it was handed out under.",
         "parameters": [
-            {
-                "name": LIMIT,
-                "in": "query",
-                "description": "The most groups to return.",
-                "schema": { "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE },
-            },
-            {
-                "name": CURSOR,
-                "in": "query",
-                "description": "The nextCursor of the page before.",
-                "schema": { "type": "string" },
-            },
+            limit(),
+            next(),
+            condition(SOURCE, "Only groups of this source system.", &json!({ "type": "string" })),
+            condition(
+                PARENT,
+                "Only groups directly below the one with this key; none if there is no such group.",
+                &json!({ "type": "string" }),
+            ),
+            condition(
+                ROOTS,
+                "true lists only groups without a parent.",
+                &json!({ "type": "boolean", "default": false }),
+            ),
+            archived(),
+            condition(
+                UPDATED_AFTER,
+                "Only groups that changed after this moment.",
+                &json!({ "type": "string", "format": "date-time" }),
+            ),
         ],
-        "responses": responses(
-            &[("200", "One page of groups.", "GroupPage", &[("page", &page)])],
-            &[problems::of_every_call("groups:read"), problems::of_lists()].concat(),
-        ),
+        "responses": pages(&refusals),
     })
+}
+
+fn children(operation: &str, subject: Subject) -> Value {
+    json!({
+        "operationId": operation,
+        "tags": ["groups"],
+        "summary": format!("List the groups directly below one, by its {}", subject.name()),
+        "description": "In the order of their ids. Paged as the list of all groups is.",
+        "parameters": [subject.parameter(), limit(), next(), archived()],
+        "responses": pages(&below_one()),
+    })
+}
+
+fn ancestors(operation: &str, subject: Subject) -> Value {
+    json!({
+        "operationId": operation,
+        "tags": ["groups"],
+        "summary": format!("List the groups above one, by its {}", subject.name()),
+        "description": "Nearest first, up to the root, archived ones included.",
+        "parameters": [subject.parameter(), limit(), next()],
+        "responses": pages(&below_one()),
+    })
+}
+
+fn below_one() -> Vec<Refusal> {
+    [problems::of_every_call("groups:read"), problems::of_lists(), problems::of_one_group()].concat()
+}
+
+fn pages(refusals: &[Refusal]) -> Value {
+    let group = include_str!("golden/group.json");
+    let page = format!(r#"{{"groups":[{group}],"nextCursor":null}}"#);
+    responses(&[("200", "One page of groups.", "GroupPage", &[("page", &page)])], refusals)
+}
+
+fn limit() -> Value {
+    let schema = json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE });
+    condition(LIMIT, "The most groups to return.", &schema)
+}
+
+fn next() -> Value {
+    condition(CURSOR, "The nextCursor of the page before.", &json!({ "type": "string" }))
+}
+
+fn archived() -> Value {
+    let schema = json!({ "enum": ["false", "true", "any"], "default": "false" });
+    condition(ARCHIVED, "false lists groups that live, true those that are archived, any both.", &schema)
+}
+
+/// A parameter in the query.
+fn condition(name: &str, description: &str, schema: &Value) -> Value {
+    json!({ "name": name, "in": "query", "description": description, "schema": schema })
 }
 
 /// The read of one group, by the parameter of its path.

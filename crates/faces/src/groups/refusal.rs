@@ -6,7 +6,8 @@ use directory::model::JsonType;
 use directory::{Batch, BatchError};
 
 use super::limits::MAX_PAGE;
-use super::query::{CURSOR, DRY_RUN, LIMIT};
+use super::listing::{CURSOR, LIMIT};
+use super::query::DRY_RUN;
 use super::shape::GROUPS;
 
 /// Why a request is refused as a whole; nothing of it was done, but for [`Refusal::OutcomeUnknown`].
@@ -263,7 +264,8 @@ impl Refusal {
     }
 
     pub(super) fn invalid_cursor() -> Self {
-        let detail = "The cursor is not one that this list handed out. Start again without it.";
+        let detail =
+            "The cursor is not one that this list handed out under these conditions. Start again without it.";
         Self::invalid(InvalidRequest::InvalidCursor, Some(CURSOR), detail)
     }
 

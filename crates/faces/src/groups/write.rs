@@ -1,12 +1,13 @@
 //! Answers: outcome in, bytes out.
 
 use directory::{
-    Change, Failure, Fault, Field, GroupView, Outcome, Page, Record, RecordOutcome, RecordResult, Source,
-    TenantId, Warning,
+    Change, Failure, Fault, Field, GroupView, Listed, Outcome, Record, RecordOutcome, RecordResult, Source,
+    Warning,
 };
 
 use super::cursor;
 use super::fields::{Member, wire_name};
+use super::listing::ListQuery;
 use super::query::Mode;
 use super::read::{Ignored, Note};
 use super::status::of_batch;
@@ -42,11 +43,11 @@ pub fn write_group(view: &GroupView) -> Vec<u8> {
     to_json(&group(view), 512)
 }
 
-/// Writes one page of groups. A full page may be followed by another, so it comes with a cursor.
-pub fn write_list(views: &[GroupView], page: Page, tenant: TenantId) -> Vec<u8> {
-    let last = views.last().filter(|_| views.len() >= page.limit);
-    let next_cursor = last.map(|view| cursor::write(tenant, view.group.id));
-    to_json(&GroupPage { groups: Each(views.iter().map(group)), next_cursor }, 64 + 512 * views.len())
+/// Writes one page of a list, with a cursor to the next if there may be one.
+pub fn write_list(listed: &Listed, query: &ListQuery) -> Vec<u8> {
+    let next_cursor = listed.next.map(|after| cursor::write(query.thread, after));
+    let groups = Each(listed.views.iter().map(group));
+    to_json(&GroupPage { groups, next_cursor }, 64 + 512 * listed.views.len())
 }
 
 fn summary(outcome: &Outcome) -> Summary {

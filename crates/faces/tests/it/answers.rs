@@ -2,10 +2,10 @@
 
 use directory::outcome::CyclePath;
 use directory::{
-    Change, Failure, Field, GroupId, GroupView, Outcome, Page, RecordOutcome, RecordResult, TenantId,
+    Change, Failure, Field, GroupId, GroupView, Listed, Outcome, RecordOutcome, RecordResult, TenantId,
     Timestamp,
 };
-use faces::groups::{Handling, Mode, entity_tag, is_known, read, write, write_group, write_list};
+use faces::groups::{Handling, ListQuery, Mode, entity_tag, is_known, read, write, write_group, write_list};
 use serde_json::{Value, json};
 
 use super::world;
@@ -108,7 +108,8 @@ fn entity_tags() {
 
 #[test]
 fn an_empty_list() {
-    let body = write_list(&[], Page { after: None, limit: 100 }, TenantId(1));
+    let body =
+        write_list(&Listed::default(), &ListQuery::parse(None, TenantId(1)).expect("no query is a good one"));
     assert_eq!(body, br#"{"groups":[],"nextCursor":null}"#);
 }
 

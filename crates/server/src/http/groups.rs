@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::Response;
-use directory::{Batch, GroupView};
+use directory::{Batch, GroupView, Listed};
 use faces::groups::{self, ListQuery, Mode, Refusal, UpsertQuery};
 
 use super::App;
@@ -16,7 +16,7 @@ use super::gate::Facts;
 use super::subject::Subject;
 use crate::auth::{Principal, Scope};
 use crate::metrics::Tally;
-use crate::service::Execution;
+use crate::service::{Execution, Named};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
@@ -47,9 +47,60 @@ pub(super) async fn list(
 ) -> Result<Response, Refused> {
     let principal = admit(&app, &headers, Scope::GroupsRead).await?;
     let tenant = principal.tenant;
-    let page = ListQuery::parse(query.as_deref(), tenant)?.page;
-    let views = blocking(move || Ok(app.service.list(tenant, page)?)).await?;
-    Ok(with_facts(json(200, groups::write_list(&views, page, tenant)), principal, None))
+    let query = ListQuery::parse(query.as_deref(), tenant)?;
+    let body = blocking(move || {
+        let found = app.service.list(tenant, query.parent.as_ref(), &query.filter, query.page)?;
+        // A parent that is not there has no children.
+        let listed = if found == Named::Nobody { Listed::default() } else { only(found)? };
+        Ok(groups::write_list(&listed, &query))
+    })
+    .await?;
+    Ok(with_facts(json(200, body), principal, None))
+}
+
+/// `GET /v3/groups/{id}/children`, also by reference
+pub(super) async fn children(
+    State(app): State<Arc<App>>,
+    subject: Subject,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let principal = admit(&app, &headers, Scope::GroupsRead).await?;
+    let (tenant, key) = (principal.tenant, subject.key()?);
+    let query = ListQuery::of_children(query.as_deref(), tenant, &key)?;
+    let body = blocking(move || {
+        let listed = only(app.service.list(tenant, Some(&key), &query.filter, query.page)?)?;
+        Ok(groups::write_list(&listed, &query))
+    })
+    .await?;
+    Ok(with_facts(json(200, body), principal, None))
+}
+
+/// `GET /v3/groups/{id}/ancestors`, also by reference
+pub(super) async fn ancestors(
+    State(app): State<Arc<App>>,
+    subject: Subject,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let principal = admit(&app, &headers, Scope::GroupsRead).await?;
+    let (tenant, key) = (principal.tenant, subject.key()?);
+    let query = ListQuery::of_ancestors(query.as_deref(), tenant, &key)?;
+    let body = blocking(move || {
+        let listed = only(app.service.ancestors(tenant, &key, query.page)?)?;
+        Ok(groups::write_list(&listed, &query))
+    })
+    .await?;
+    Ok(with_facts(json(200, body), principal, None))
+}
+
+/// What belongs to the one group that a path should name.
+fn only<T>(found: Named<T>) -> Result<T, Refusal> {
+    match found {
+        Named::Nobody => Err(Refusal::GroupNotFound),
+        Named::One(found) => Ok(found),
+        Named::Several => Err(Refusal::AmbiguousGroup),
+    }
 }
 
 /// `GET /v3/groups/{id}` and `GET /v3/groups/by-reference-id/{externalReferenceId}`

@@ -16,6 +16,7 @@ mod extremes;
 mod first_run;
 mod golden_path;
 mod harness;
+mod hierarchy;
 mod list;
 mod one_group;
 mod records;

@@ -14,8 +14,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "groups", sql: include_str!("../../migrations/sqlite/0001_groups.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "groups", sql: include_str!("../../migrations/sqlite/0001_groups.sql") },
+    Migration { number: 2, name: "lists", sql: include_str!("../../migrations/sqlite/0002_lists.sql") },
+];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     number INTEGER PRIMARY KEY,

@@ -1,7 +1,8 @@
 //! The contract's views, on one connection that is inside a transaction.
 
 use directory::{
-    GroupId, GroupView, HierarchyNeeds, LookupKey, Needs, Page, Snapshot, TenantId, Timestamp, Write,
+    Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page, Snapshot, TenantId,
+    Timestamp, Write,
 };
 use rusqlite::Connection;
 
@@ -81,8 +82,12 @@ impl Reader for Session<'_> {
         self.reading(read::find(self.db, tenant, key))
     }
 
-    fn list(&mut self, tenant: TenantId, page: Page) -> Result<Vec<GroupView>, StoreError> {
-        self.reading(read::list(self.db, tenant, page))
+    fn list(&mut self, tenant: TenantId, filter: &Filter, page: Page) -> Result<Listed, StoreError> {
+        self.reading(read::list(self.db, tenant, filter, page))
+    }
+
+    fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError> {
+        self.reading(read::ancestors(self.db, tenant, of, page))
     }
 
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {

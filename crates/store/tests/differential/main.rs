@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use directory::write::Content;
 use directory::{
-    Batch, Code, ExternalReference, GroupId, GroupView, IdOrigin, LookupKey, Name, Needs, Page, TenantId,
-    Timestamp, Write,
+    Batch, Code, ExternalReference, GroupId, GroupView, IdOrigin, Listed, LookupKey, Name, Needs, Page,
+    TenantId, Timestamp, Write,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -83,10 +83,21 @@ impl<'d> Side<'d> {
     }
 
     /// Everything that can be read.
-    fn state(&self) -> Vec<(i64, Vec<GroupView>, Vec<GroupView>)> {
+    fn state(&self) -> Vec<(i64, Vec<Listed>, Vec<GroupView>)> {
         let read = |tenant: &TenantId| {
             self.desk.read(|reader| {
-                let listed = reader.list(*tenant, Page { after: None, limit: 1000 })?;
+                let mut listed = Vec::new();
+                for filter in generate::filters() {
+                    for limit in [3, 1000] {
+                        listed.push(reader.list(*tenant, &filter, Page { after: None, limit })?);
+                    }
+                }
+                for number in 1..60 {
+                    let id = GroupId::new(number).expect("a good id");
+                    for limit in [1, 1000] {
+                        listed.push(reader.ancestors(*tenant, id, Page { after: None, limit })?);
+                    }
+                }
                 let mut found = Vec::new();
                 for key in generate::every_key() {
                     found.extend(reader.find(*tenant, &key)?);

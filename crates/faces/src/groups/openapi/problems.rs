@@ -44,6 +44,11 @@ pub(super) fn of_lists() -> Vec<Refusal> {
     vec![Refusal::invalid_limit()]
 }
 
+/// What a list can be refused for where the query names a group.
+pub(super) fn of_named_parents() -> Vec<Refusal> {
+    vec![Refusal::AmbiguousGroup]
+}
+
 /// What the read of one group can be refused for beyond that.
 pub(super) fn of_one_group() -> Vec<Refusal> {
     vec![Refusal::GroupNotFound, Refusal::AmbiguousGroup]
