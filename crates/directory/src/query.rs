@@ -78,3 +78,37 @@ pub struct Listed {
     /// looked at many groups to find few ends the page early.
     pub next: Option<GroupId>,
 }
+
+/// One page of the tree below a group: level by level, within a level in the order of their parents in the
+/// level above, then of ids. The walk goes through groups that are not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreePage {
+    /// Which groups are shown.
+    pub life: Life,
+    /// How many levels, at least 1.
+    pub depth: usize,
+    /// Only what comes after this place; `None` from the start.
+    pub after: Option<TreePlace>,
+    /// The most groups to return, 1–1000.
+    pub limit: usize,
+}
+
+/// A place in the walk through a tree: all of one group is done, as far as its level needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreePlace {
+    /// The level that is being walked; children are level 1.
+    pub level: usize,
+    /// The group, on that level or above it.
+    pub group: GroupId,
+    /// Whether the level is known to have groups. If it ends without, so does the tree.
+    pub inhabited: bool,
+}
+
+/// What one page of a tree holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tree {
+    /// Levels and groups; children are level 1.
+    pub groups: Vec<(usize, GroupView)>,
+    /// Where the next page starts; `None` where nothing is left. As with lists, a page may end early.
+    pub next: Option<TreePlace>,
+}

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use directory::{
     Batch, Clock, Filter, GroupId, GroupView, Listed, LookupKey, Outcome, Page, Place, Plan, PlanContext,
-    TenantId, needs, needs_hierarchy, plan,
+    TenantId, Tree, TreePage, needs, needs_hierarchy, plan,
 };
 use store::{Reader, Store, StoreError, Transaction};
 use tokio::sync::oneshot;
@@ -84,6 +84,16 @@ impl Service {
         page: Page,
     ) -> Result<Named<Listed>, StoreError> {
         self.of_one(tenant, of, |reader, of| reader.ancestors(tenant, of, page))
+    }
+
+    /// One page of the tree below one; `None` where the page's start has left it.
+    pub(crate) fn tree(
+        &self,
+        tenant: TenantId,
+        of: &LookupKey,
+        page: TreePage,
+    ) -> Result<Named<Option<Tree>>, StoreError> {
+        self.of_one(tenant, of, |reader, of| reader.tree(tenant, of, page))
     }
 
     /// Reads what belongs to the one group of this key, at the moment at which it was found.

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use directory::{
     Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page, Snapshot, TenantId,
-    Timestamp, Write,
+    Timestamp, Tree, TreePage, Write,
 };
 
 /// Opens the store in a data directory, which is created if it is not there.
@@ -73,6 +73,9 @@ pub trait Reader {
     /// One page of the groups above a group, nearest first, archived ones included. A group that is not
     /// there has none.
     fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError>;
+    /// One page of the tree below a group; that of a group that is not there is empty. `None` where the
+    /// page should start at a place that is no longer in the tree. The work for a page is bounded.
+    fn tree(&mut self, tenant: TenantId, of: GroupId, page: TreePage) -> Result<Option<Tree>, StoreError>;
     /// Every tenant, in order of names.
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError>;
     /// The tenant of this name.

@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use directory::write::Content;
 use directory::{
     Ancestor, ExternalReference, Filter, Group, GroupId, GroupView, HierarchyNeeds, IdOrigin, Listed,
-    LookupKey, Needs, Page, Place, ReferenceKey, Snapshot, TenantId, Timestamp, Write,
+    LookupKey, Needs, Page, Place, ReferenceKey, Snapshot, TenantId, Timestamp, Tree, TreePage, TreePlace,
+    Write,
 };
 
 use crate::free_ids::free_ids;
@@ -187,6 +188,32 @@ impl Reader for State {
         let shown = &line[..line.len().min(page.limit)];
         let next = shown.last().filter(|_| shown.len() < line.len()).map(|group| group.id);
         Ok(Listed { views: shown.iter().map(|group| self.view(tenant, group)).collect(), next })
+    }
+
+    fn tree(&mut self, tenant: TenantId, of: GroupId, page: TreePage) -> Result<Option<Tree>, StoreError> {
+        let (mut line, mut parents) = (Vec::new(), vec![of]);
+        for level in 1..=page.depth {
+            let below =
+                |parent: GroupId| self.groups(tenant).filter(move |group| group.parent == Some(parent));
+            let children: Vec<&Group> = parents.iter().flat_map(|parent| below(*parent)).collect();
+            parents = children.iter().map(|group| group.id).collect();
+            line.extend(children.into_iter().map(|group| (level, group)));
+        }
+        let is_at = |place: TreePlace| {
+            line.iter().position(|(level, group)| (*level, group.id) == (place.level, place.group))
+        };
+        let start = match page.after.map(is_at) {
+            None => 0,
+            Some(Some(at)) => at + 1,
+            Some(None) => return Ok(None),
+        };
+        let shown = line[start..].iter().filter(|(_, group)| page.life.admits(group.is_archived()));
+        let groups: Vec<_> =
+            shown.take(page.limit).map(|(level, group)| (*level, self.view(tenant, group))).collect();
+        let last = groups.last().filter(|_| groups.len() == page.limit);
+        let next =
+            last.map(|(level, view)| TreePlace { level: *level, group: view.group.id, inhabited: true });
+        Ok(Some(Tree { groups, next }))
     }
 
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {

@@ -1,6 +1,6 @@
 //! Cursors: where a list goes on, as a text that callers hand back unread.
 
-use directory::{GroupId, TenantId};
+use directory::{GroupId, TenantId, TreePlace};
 
 /// Hexadecimal digits of the id, and then of the check.
 const ID_DIGITS: usize = 14;
@@ -34,6 +34,27 @@ pub(super) fn read(thread: Thread, cursor: &str) -> Option<GroupId> {
     let (id, claimed) = cursor.split_at(ID_DIGITS);
     let id = GroupId::new(i64::from_str_radix(id, 16).ok()?)?;
     (u64::from_str_radix(claimed, 16).ok()? == check(thread, id)).then_some(id)
+}
+
+/// The cursor to what comes after a place in a tree.
+pub(super) fn write_place(thread: Thread, TreePlace { level, group, inhabited }: TreePlace) -> String {
+    format!("{level:02x}{:x}{}", u8::from(inhabited), write(on_level(thread, level, inhabited), group))
+}
+
+/// The place that a cursor of this tree comes after.
+pub(super) fn read_place(thread: Thread, cursor: &str) -> Option<TreePlace> {
+    let (level, rest) = cursor.split_at_checked(2)?;
+    let (inhabited, rest) = rest.split_at_checked(1)?;
+    let level = usize::from_str_radix(level, 16).ok()?;
+    let inhabited = inhabited == "1";
+    let group = read(on_level(thread, level, inhabited), rest)?;
+    let place = TreePlace { level, group, inhabited };
+    // One place has one cursor.
+    (write_place(thread, place) == cursor).then_some(place)
+}
+
+fn on_level(thread: Thread, level: usize, inhabited: bool) -> Thread {
+    Thread(mix(thread.0 ^ (level as u64) << 1 ^ u64::from(inhabited)))
 }
 
 fn check(thread: Thread, after: GroupId) -> u64 {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use directory::{Fault, Filter, Life, LookupKey, Page, Place, ReferenceKey, Source, TenantId, Timestamp};
+use directory::{
+    Fault, Filter, Life, LookupKey, Page, Place, ReferenceKey, Source, TenantId, Timestamp, TreePage,
+};
 
 use super::cursor::{self, Thread};
 use super::fields::Member;
-use super::limits::{self, DEFAULT_PAGE, MAX_PAGE};
+use super::limits::{self, DEFAULT_DEPTH, DEFAULT_PAGE, MAX_DEPTH, MAX_PAGE};
 use super::query::parameters;
 use super::refusal::Refusal;
 
@@ -16,6 +18,7 @@ pub(super) const SOURCE: &str = Member::Source.rule().name;
 pub(super) const PARENT: &str = Member::Parent.rule().name;
 pub(super) const ROOTS: &str = "roots";
 pub(super) const ARCHIVED: &str = "archived";
+pub(super) const DEPTH: &str = "depth";
 pub(super) const UPDATED_AFTER: &str = "updatedAfter";
 
 /// What a caller asks of a list. Where the list is that of a group's children, or of those above it, the
@@ -61,6 +64,27 @@ impl ListQuery {
     pub fn of_ancestors(query: Option<&str>, tenant: TenantId, of: &LookupKey) -> Result<Self, Refusal> {
         let given = Given::read(query, &[LIMIT, CURSOR])?;
         given.page("ancestors", tenant, Some(of.clone()), Filter::default())
+    }
+}
+
+/// What a caller asks of the tree below a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreeQuery {
+    /// Which page of it.
+    pub page: TreePage,
+    pub(super) thread: Thread,
+}
+
+impl TreeQuery {
+    /// Reads the query of the tree below a group.
+    pub fn parse(query: Option<&str>, tenant: TenantId, of: &LookupKey) -> Result<Self, Refusal> {
+        let given = Given::read(query, &[DEPTH, LIMIT, CURSOR, ARCHIVED])?;
+        let (life, depth) = (given.life()?, given.number(DEPTH, DEFAULT_DEPTH, MAX_DEPTH)?);
+        let limit = given.number(LIMIT, DEFAULT_PAGE, MAX_PAGE)?;
+        let filter = Filter { life, ..Filter::default() };
+        let thread = thread(&format!("tree {depth}"), tenant, Some(of), &filter);
+        let after = given.after(|text| cursor::read_place(thread, text))?;
+        Ok(Self { page: TreePage { life, depth, after, limit }, thread })
     }
 }
 
@@ -130,11 +154,15 @@ impl Given {
         })
     }
 
-    fn limit(&self) -> Result<usize, Refusal> {
-        let Some(text) = self.text(LIMIT) else { return Ok(DEFAULT_PAGE) };
+    fn number(&self, name: &str, default: usize, max: usize) -> Result<usize, Refusal> {
+        let Some(text) = self.text(name) else { return Ok(default) };
         let plain = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = if plain { text.parse().ok() } else { None };
-        number.filter(|number| (1..=MAX_PAGE).contains(number)).ok_or_else(Refusal::invalid_limit)
+        number.filter(|number| (1..=max).contains(number)).ok_or_else(|| Refusal::invalid_number(name, max))
+    }
+
+    fn after<T>(&self, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
+        self.text(CURSOR).map(|text| read(text).ok_or_else(Refusal::invalid_cursor)).transpose()
     }
 
     /// Last, because whether a cursor is good depends on all else.
@@ -145,11 +173,10 @@ impl Given {
         parent: Option<LookupKey>,
         filter: Filter,
     ) -> Result<ListQuery, Refusal> {
-        let limit = self.limit()?;
+        let limit = self.number(LIMIT, DEFAULT_PAGE, MAX_PAGE)?;
         let thread = thread(list, tenant, parent.as_ref(), &filter);
-        let after =
-            self.text(CURSOR).map(|text| cursor::read(thread, text).ok_or_else(Refusal::invalid_cursor));
-        Ok(ListQuery { parent, filter, page: Page { after: after.transpose()?, limit }, thread })
+        let after = self.after(|text| cursor::read(thread, text))?;
+        Ok(ListQuery { parent, filter, page: Page { after, limit }, thread })
     }
 }
 

@@ -42,10 +42,10 @@ mod write;
 
 pub use etag::{entity_tag, is_known};
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
-pub use listing::ListQuery;
+pub use listing::{ListQuery, TreeQuery};
 pub use openapi::openapi;
 pub use prefer::{Handling, handling};
 pub use query::{Mode, UpsertQuery};
 pub use read::{Note, Reading, read};
 pub use refusal::{Bounds, BrokenJson, InvalidRequest, Refusal};
-pub use write::{Reply, write, write_group, write_list};
+pub use write::{Reply, write, write_group, write_list, write_tree};

@@ -6,8 +6,8 @@ mod schemas;
 
 use serde_json::{Map, Value, json};
 
-use super::limits::{DEFAULT_PAGE, MAX_PAGE};
-use super::listing::{ARCHIVED, CURSOR, LIMIT, PARENT, ROOTS, SOURCE, UPDATED_AFTER};
+use super::limits::{DEFAULT_DEPTH, DEFAULT_PAGE, MAX_DEPTH, MAX_PAGE};
+use super::listing::{ARCHIVED, CURSOR, DEPTH, LIMIT, PARENT, ROOTS, SOURCE, UPDATED_AFTER};
 use super::query::DRY_RUN;
 use super::refusal::Refusal;
 
@@ -36,12 +36,16 @@ pub fn openapi(version: &str) -> Value {
             "/v3/groups/{id}": { "get": one("getGroup", Subject::Id) },
             "/v3/groups/{id}/children": { "get": children("listChildren", Subject::Id) },
             "/v3/groups/{id}/ancestors": { "get": ancestors("listAncestors", Subject::Id) },
+            "/v3/groups/{id}/tree": { "get": tree("listTree", Subject::Id) },
             "/v3/groups/by-reference-id/{externalReferenceId}": { "get": one("getGroupByReferenceId", Subject::Reference) },
             "/v3/groups/by-reference-id/{externalReferenceId}/children": {
                 "get": children("listChildrenByReferenceId", Subject::Reference),
             },
             "/v3/groups/by-reference-id/{externalReferenceId}/ancestors": {
                 "get": ancestors("listAncestorsByReferenceId", Subject::Reference),
+            },
+            "/v3/groups/by-reference-id/{externalReferenceId}/tree": {
+                "get": tree("listTreeByReferenceId", Subject::Reference),
             },
             "/healthz": { "get": health() },
             "/readyz": { "get": readiness() },
@@ -164,6 +168,29 @@ fn ancestors(operation: &str, subject: Subject) -> Value {
         "description": "Nearest first, up to the root, archived ones included.",
         "parameters": [subject.parameter(), limit(), next()],
         "responses": pages(&below_one()),
+    })
+}
+
+fn tree(operation: &str, subject: Subject) -> Value {
+    let group = include_str!("golden/group.json").trim_end().trim_end_matches('}');
+    let page = format!(r#"{{"groups":[{group},"depth":1}}],"nextCursor":null}}"#);
+    let levels = json!({ "type": "integer", "minimum": 1, "maximum": MAX_DEPTH, "default": DEFAULT_DEPTH });
+    json!({
+        "operationId": operation,
+        "tags": ["groups"],
+        "summary": format!("List the tree below a group, by its {}", subject.name()),
+        "description": "Level by level: first its children, then theirs; each with its depth below the group, \
+            which is not listed itself. Within a level in the order of their parents, then of ids. The walk goes \
+            through groups that archived leaves out. Paged as the list of all groups is; a cursor is refused \
+            when the group it stands at has left the tree.",
+        "parameters": [
+            subject.parameter(),
+            condition(DEPTH, "How many levels.", &levels),
+            limit(),
+            next(),
+            archived(),
+        ],
+        "responses": responses(&[("200", "One page of the tree.", "TreePage", &[("page", &page)])], &below_one()),
     })
 }
 

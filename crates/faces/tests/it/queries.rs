@@ -1,9 +1,12 @@
 //! Query strings and the header `Prefer`.
 
 use directory::{
-    Filter, GroupId, GroupView, Life, Listed, LookupKey, Page, Place, Source, TenantId, Timestamp,
+    Filter, GroupId, GroupView, Life, Listed, LookupKey, Page, Place, Source, TenantId, Timestamp, Tree,
+    TreePlace,
 };
-use faces::groups::{Handling, ListQuery, Mode, Refusal, UpsertQuery, handling, write_list};
+use faces::groups::{
+    Handling, ListQuery, Mode, Refusal, TreeQuery, UpsertQuery, handling, write_list, write_tree,
+};
 
 use super::world;
 
@@ -142,6 +145,38 @@ fn cursors_of_other_lists() {
             } else {
                 check_foreign(&answer);
             }
+        }
+    }
+}
+
+#[test]
+fn trees() {
+    let of = LookupKey::Id(GroupId::new(1).expect("an id"));
+    let parse = |query: &str| TreeQuery::parse(Some(query), TenantId(1), &of);
+    let page = parse("").expect("a good query").page;
+    assert_eq!((page.depth, page.limit, page.life, page.after), (2, 100, Life::Living, None));
+    assert_eq!(parse("depth=64&limit=1000&archived=any").expect("a good query").page.depth, 64);
+    for wrong in ["depth=0", "depth=65", "depth=", "depth=x", "limit=0", "roots=true", "depth=1&depth=1"] {
+        assert!(matches!(parse(wrong), Err(Refusal::Validation { .. })), "{wrong}");
+    }
+    for inhabited in [false, true] {
+        let place = TreePlace { level: 64, group: GroupId::MAX, inhabited };
+        let tree = Tree { groups: Vec::new(), next: Some(place) };
+        let body = write_tree(&tree, &parse("depth=64").expect("a good query"));
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        let cursor = body["nextCursor"].as_str().expect("more");
+        let own = parse(&format!("depth=64&cursor={cursor}")).expect("an own cursor");
+        assert_eq!(own.page.after, Some(place));
+        for at in 0..cursor.len() {
+            let changed = if &cursor[at..=at] == "0" { "1" } else { "0" };
+            let changed = format!("{}{changed}{}", &cursor[..at], &cursor[at + 1..]);
+            assert!(parse(&format!("depth=64&cursor={changed}")).is_err(), "{changed}");
+        }
+        for query in ["depth=63&", "", "depth=64&archived=any&"] {
+            assert!(parse(&format!("{query}cursor={cursor}")).is_err(), "{query}");
+        }
+        for cursor in ["", "0", "001", "%C3%A9%C3%A9"] {
+            assert!(parse(&format!("cursor={cursor}")).is_err(), "{cursor}");
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::Response;
 use directory::{Batch, GroupView, Listed};
-use faces::groups::{self, ListQuery, Mode, Refusal, UpsertQuery};
+use faces::groups::{self, ListQuery, Mode, Refusal, TreeQuery, UpsertQuery};
 
 use super::App;
 use super::answer::{Refused, json, not_modified, with_tag};
@@ -89,6 +89,24 @@ pub(super) async fn ancestors(
     let body = blocking(move || {
         let listed = only(app.service.ancestors(tenant, &key, query.page)?)?;
         Ok(groups::write_list(&listed, &query))
+    })
+    .await?;
+    Ok(with_facts(json(200, body), principal, None))
+}
+
+/// `GET /v3/groups/{id}/tree`, also by reference
+pub(super) async fn tree(
+    State(app): State<Arc<App>>,
+    subject: Subject,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let principal = admit(&app, &headers, Scope::GroupsRead).await?;
+    let (tenant, key) = (principal.tenant, subject.key()?);
+    let query = TreeQuery::parse(query.as_deref(), tenant, &key)?;
+    let body = blocking(move || {
+        let tree = only(app.service.tree(tenant, &key, query.page)?)?;
+        Ok(groups::write_tree(&tree.ok_or_else(Refusal::invalid_cursor)?, &query))
     })
     .await?;
     Ok(with_facts(json(200, body), principal, None))

@@ -54,6 +54,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v3/groups/by-reference-id/{externalReferenceId}", get(groups::one))
         .route("/v3/groups/{id}/children", get(groups::children))
         .route("/v3/groups/{id}/ancestors", get(groups::ancestors))
+        .route("/v3/groups/{id}/tree", get(groups::tree))
+        .route("/v3/groups/by-reference-id/{externalReferenceId}/tree", get(groups::tree))
         .route("/v3/groups/by-reference-id/{externalReferenceId}/children", get(groups::children))
         .route("/v3/groups/by-reference-id/{externalReferenceId}/ancestors", get(groups::ancestors))
         .route("/healthz", get(system::healthz))

@@ -112,6 +112,40 @@ fn children_and_ancestors() {
 }
 
 #[test]
+fn trees_by_levels() {
+    let server = Server::start();
+    let client = &server.client;
+    plant(client);
+    for path in [format!("{GROUPS}/1/tree"), format!("{GROUPS}/by-reference-id/top/tree")] {
+        for limit in [1, 2, 1000] {
+            let walk = |query: &str| keys(client, &path, &format!("limit={limit}{query}"));
+            assert_eq!(walk("&depth=1"), ["left", "right"]);
+            assert_eq!(walk(""), ["left", "right", "leaf"]);
+            assert_eq!(walk("&depth=64&archived=any"), ["left", "right", "leaf", "bud"]);
+            assert_eq!(walk("&depth=64&archived=true"), [""; 0]);
+        }
+    }
+    let page = client.get(&format!("{GROUPS}/1/tree?depth=3")).send().json();
+    let depths: Vec<&Value> =
+        page["groups"].as_array().unwrap().iter().map(|group| &group["depth"]).collect();
+    assert_eq!(depths, [1, 1, 2, 3]);
+    // A place that has left the tree is told, not skipped.
+    let first = client.get(&format!("{GROUPS}/1/tree?limit=1")).send().json();
+    let next = format!("{GROUPS}/1/tree?cursor={}", first["nextCursor"].as_str().unwrap());
+    assert_eq!(client.get(&next).send().status, 200);
+    check(
+        client,
+        &json!([{"externalReferenceId": "left", "parentExternalReferenceId": null}]),
+        &["updated parentExternalReferenceId"],
+    );
+    let answer = client.get(&next).send();
+    assert_eq!((answer.status, &answer.json()["reason"]), (400, &json!("INVALID_CURSOR")));
+    for wrong in ["depth=0", "depth=65", "depth=x", "level=1"] {
+        assert_eq!(client.get(&format!("{GROUPS}/1/tree?{wrong}")).send().status, 400, "{wrong}");
+    }
+}
+
+#[test]
 fn a_cursor_belongs_to_its_list() {
     let server = Server::start();
     let client = &server.client;
@@ -137,7 +171,7 @@ fn another_tenants_tree_is_nobodys() {
         let answer = client.get(&format!("{GROUPS}/{target}")).header("x-request-id", "same").send();
         (answer.status, answer.text().to_owned())
     };
-    for list in ["children", "ancestors"] {
+    for list in ["children", "ancestors", "tree"] {
         let nobodys = same(&one, &format!("999/{list}"));
         assert_eq!(nobodys.0, 404);
         assert!(nobodys.1.contains("GROUP_NOT_FOUND"), "{}", nobodys.1);

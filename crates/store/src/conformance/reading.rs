@@ -1,6 +1,8 @@
 //! The read side.
 
-use directory::{Filter, GroupView, Life, LookupKey, Page, Place, Source, TenantId, Timestamp};
+use directory::{
+    Filter, GroupView, Life, LookupKey, Page, Place, Source, TenantId, Timestamp, TreePage, TreePlace,
+};
 
 use super::Case;
 use super::desk::{Desk, below, create, id, key, reference};
@@ -10,6 +12,7 @@ pub(super) const CASES: &[Case] = &[
     ("groups come with the first key of their parent", parents),
     ("a list shows what meets every condition", filters),
     ("the groups above a group, nearest first", ancestors),
+    ("a tree, level by level, in pages of any size", trees),
     ("a key finds all groups it means, archived ones included", find),
     ("a read sees one moment, and what was written before it", one_moment),
     ("a read that fails or panics leaves the store as it was", failing_reads),
@@ -145,6 +148,60 @@ fn ancestors(desk: &Desk) {
     assert!(views[0].group.is_archived());
     assert_eq!(views[0].parent_key, Some(reference("S", "A").key));
     assert_eq!(views[1].group.references, [reference("S", "A")]);
+}
+
+fn trees(desk: &Desk) {
+    let tenant = desk.tenant("a");
+    let other = desk.tenant("b");
+    // Ids run against the levels.
+    let writes = [
+        create(50, &[("S", "A")]),
+        below(50, 40),
+        below(50, 41),
+        below(41, 30),
+        below(40, 31),
+        below(40, 32),
+        below(30, 20),
+        below(32, 21),
+        below(21, 10),
+        create(60, &[]),
+    ];
+    desk.apply(tenant, 2, &writes).expect("applied");
+    desk.apply(other, 2, &[create(50, &[]), below(50, 99)]).expect("applied");
+    desk.archive(tenant, 3, &[40, 32]);
+    let levels = |depth: usize, life: Life, limit: usize| {
+        let (mut page, mut found) = (TreePage { life, depth, after: None, limit }, Vec::new());
+        loop {
+            let tree = desk.read(|reader| reader.tree(tenant, id(50), page)).expect("the place is there");
+            assert!(tree.groups.len() <= limit);
+            found.extend(tree.groups.iter().map(|(level, view)| (*level, view.group.id.get())));
+            page.after = tree.next;
+            if page.after.is_none() {
+                return found;
+            }
+        }
+    };
+    let all = [(1, 40), (1, 41), (2, 31), (2, 32), (2, 30), (3, 21), (3, 20), (4, 10)];
+    for limit in [1, 2, 3, 5, 1000] {
+        assert_eq!(levels(1, Life::Any, limit), all[..2], "{limit}");
+        assert_eq!(levels(2, Life::Any, limit), all[..5], "{limit}");
+        assert_eq!(levels(3, Life::Any, limit), all[..7], "{limit}");
+        assert_eq!(levels(64, Life::Any, limit), all, "{limit}");
+        // Archived groups are walked through, also where they are not shown.
+        let living = [(1, 41), (2, 31), (2, 30), (3, 21), (3, 20), (4, 10)];
+        assert_eq!(levels(64, Life::Living, limit), living, "{limit}");
+        assert_eq!(levels(64, Life::Archived, limit), [(1, 40), (2, 32)], "{limit}");
+    }
+    let page = |after| TreePage { life: Life::Any, depth: 9, after, limit: 9 };
+    let tree = |of: i64, after| desk.read(|reader| reader.tree(tenant, id(of), page(after)));
+    assert_eq!(tree(60, None), Some(directory::Tree::default()));
+    assert_eq!(tree(99, None), Some(directory::Tree::default()));
+    assert_eq!(tree(50, None).expect("from the start").groups[0].1.parent_key, Some(reference("S", "A").key));
+    // A place that was never there, or is no longer.
+    let place = |level, group| Some(TreePlace { level, group: id(group), inhabited: true });
+    for (of, after) in [(50, place(1, 60)), (60, place(1, 40)), (50, place(1, 10)), (50, place(1, 99))] {
+        assert_eq!(tree(of, after), None, "{of} {after:?}");
+    }
 }
 
 fn find(desk: &Desk) {

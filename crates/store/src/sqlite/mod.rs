@@ -18,6 +18,7 @@ mod readers;
 mod rows;
 mod session;
 mod tenants;
+mod tree;
 mod writer;
 
 use std::num::NonZeroUsize;

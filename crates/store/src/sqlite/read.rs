@@ -14,7 +14,7 @@ use crate::StoreError;
 
 /// How many groups are looked at for one page at most. Type and time of change have no index: they would
 /// cost every write an entry far from its neighbours.
-const MOST_LOOKED_AT: usize = 5000;
+pub(super) const MOST_LOOKED_AT: usize = 5000;
 
 /// One look decides which groups a key means, for plans and for readers alike.
 pub(super) fn find(db: &Connection, tenant: TenantId, key: &LookupKey) -> Result<Vec<GroupView>, StoreError> {
@@ -26,7 +26,7 @@ pub(super) fn find(db: &Connection, tenant: TenantId, key: &LookupKey) -> Result
 }
 
 /// A group as it is shown, with its first reference only.
-fn view(db: &Connection, tenant: TenantId, id: GroupId) -> Result<Option<GroupView>, StoreError> {
+pub(super) fn view(db: &Connection, tenant: TenantId, id: GroupId) -> Result<Option<GroupView>, StoreError> {
     let mut select = db.prepare_cached(include_str!("sql/view_by_id.sql"))?;
     let mut found = select.query((tenant.0, id.get()))?;
     found.next()?.map(|row| Rows::default().view(row)).transpose()
@@ -105,7 +105,7 @@ pub(super) fn ancestors(
 }
 
 /// Adds the second and further references.
-fn complete(
+pub(super) fn complete(
     db: &Connection,
     tenant: TenantId,
     mut views: Vec<GroupView>,

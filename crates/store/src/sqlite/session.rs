@@ -2,11 +2,11 @@
 
 use directory::{
     Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page, Snapshot, TenantId,
-    Timestamp, Write,
+    Timestamp, Tree, TreePage, Write,
 };
 use rusqlite::Connection;
 
-use super::{access_keys, apply, load, read, tenants};
+use super::{access_keys, apply, load, read, tenants, tree};
 use crate::{AccessKey, Reader, StoreError, Tenant, Transaction};
 
 /// What one job sees and does.
@@ -88,6 +88,10 @@ impl Reader for Session<'_> {
 
     fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError> {
         self.reading(read::ancestors(self.db, tenant, of, page))
+    }
+
+    fn tree(&mut self, tenant: TenantId, of: GroupId, page: TreePage) -> Result<Option<Tree>, StoreError> {
+        self.reading(tree::tree(self.db, tenant, of, page))
     }
 
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {

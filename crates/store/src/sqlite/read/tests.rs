@@ -35,6 +35,20 @@ fn every_list_walks_along_its_index() {
 }
 
 #[test]
+fn a_tree_walks_along_the_index_of_children() {
+    let db = Connection::open_in_memory().expect("opens");
+    db.execute_batch(include_str!("../../../migrations/sqlite/0001_groups.sql")).expect("migrated");
+    let sql = include_str!("../sql/next_child.sql");
+    let step: String = db
+        .query_row(&format!("EXPLAIN QUERY PLAN {sql}"), (1, 1, 1), |row| row.get("detail"))
+        .expect("explained");
+    assert_eq!(
+        step,
+        "SEARCH groups USING COVERING INDEX groups_children (tenant=? AND parent_id=? AND id>?)"
+    );
+}
+
+#[test]
 fn a_page_looks_at_no_more_than_it_may() {
     let db = Connection::open_in_memory().expect("opens");
     db.execute_batch(include_str!("../../../migrations/sqlite/0001_groups.sql")).expect("migrated");
