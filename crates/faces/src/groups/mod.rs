@@ -1,7 +1,7 @@
 //! Contract 1: groups under `/v3`, JSON on the wire.
 //!
-//! [`read`] turns a request body into records and [`write()`] an outcome into the answer, [`write_group`]
-//! and [`write_list`] serve the reads, [`Refusal`] is every answer to a request that is refused as a
+//! [`read`] turns a request body into records and [`write()`] an outcome into the answer, [`write_group`],
+//! [`write_list`] and [`write_tree`] serve the reads, [`Refusal`] is every answer to a request that is refused as a
 //! whole, and [`openapi`] describes it all. The fields of a record stand in one table (`fields`) that
 //! drives the reader, the messages and the description.
 //!
@@ -23,6 +23,7 @@
 //! | a group's `ETag` is made of its id and revision | `answers::entity_tags` |
 //! | a cursor is good for the list and the conditions that it was made with | `queries::cursors_of_other_lists` |
 //! | conditions that cannot be met by any group's fields are refused, an unknown parent is one without children | `queries::conditions` |
+//! | a tree's cursor is good for its depth, and for as long as its place is in the tree | `queries::trees` |
 //! | a misspelt `dryRun` parameter is refused, other unknown parameters of a write are ignored | `queries::upsert` |
 
 mod cursor;
