@@ -1,6 +1,7 @@
 //! The read side.
 
-use crate::model::{Group, GroupId, ReferenceKey};
+use crate::clock::Timestamp;
+use crate::model::{Group, GroupId, ReferenceKey, Source};
 
 /// A group with what a reader wants to see of its parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,11 +12,103 @@ pub struct GroupView {
     pub parent_key: Option<ReferenceKey>,
 }
 
-/// One page of a tenant's living groups, in the order of their ids.
+/// Which groups a list shows: those that meet every condition. By default all that live.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// Where they lie.
+    pub place: Place,
+    /// Whether they live.
+    pub life: Life,
+    /// Of this source only, by the first reference, which is the one that is shown.
+    pub source: Option<Source>,
+    /// Changed after this moment only.
+    pub updated_after: Option<Timestamp>,
+}
+
+/// Where in its tenant's forest a list looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Place {
+    /// In all of it.
+    #[default]
+    Anywhere,
+    /// Among groups without a parent.
+    Roots,
+    /// Directly below this group.
+    Below(GroupId),
+}
+
+/// Which groups are shown by whether they live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Life {
+    /// Those that live.
+    #[default]
+    Living,
+    /// Those that are archived.
+    Archived,
+    /// Both.
+    Any,
+}
+
+impl Life {
+    /// Whether a group that is archived, or is not, is shown.
+    pub const fn admits(self, archived: bool) -> bool {
+        match self {
+            Self::Living => !archived,
+            Self::Archived => archived,
+            Self::Any => true,
+        }
+    }
+}
+
+/// One page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
-    /// Only groups with a greater id; `None` from the start.
+    /// Only what comes after this group; `None` from the start.
     pub after: Option<GroupId>,
     /// The most groups to return, 1–1000.
     pub limit: usize,
+}
+
+/// What one page holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listed {
+    /// The groups, at most as many as the page may hold.
+    pub views: Vec<GroupView>,
+    /// The group after which the next page starts; `None` where nothing is left. An engine that has
+    /// looked at many groups to find few ends the page early.
+    pub next: Option<GroupId>,
+}
+
+/// One page of the tree below a group: level by level, within a level in the order of their parents in the
+/// level above, then of ids. The walk goes through groups that are not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreePage {
+    /// Which groups are shown.
+    pub life: Life,
+    /// How many levels, at least 1.
+    pub depth: usize,
+    /// Only what comes after this place; `None` from the start.
+    pub after: Option<TreePlace>,
+    /// The most groups to return, 1–1000.
+    pub limit: usize,
+}
+
+/// A place in the walk through a tree: all of one group is done, as far as its level needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreePlace {
+    /// The level that is being walked; children are level 1.
+    pub level: usize,
+    /// The group, on that level or above it.
+    pub group: GroupId,
+    /// Whether the level is known to have groups. If it ends without, so does the tree.
+    pub inhabited: bool,
+}
+
+/// What one page of a tree holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tree {
+    /// Levels and groups; children are level 1.
+    pub groups: Vec<(usize, GroupView)>,
+    /// Where the next page starts; `None` where nothing is left. As with lists, a page may end early.
+    pub next: Option<TreePlace>,
 }

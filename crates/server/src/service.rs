@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use directory::{
-    Batch, Clock, GroupView, LookupKey, Outcome, Page, Plan, PlanContext, TenantId, Timestamp, needs,
-    needs_hierarchy, plan,
+    Batch, Clock, Filter, GroupId, GroupView, Listed, LookupKey, Outcome, Page, Place, Plan, PlanContext,
+    TenantId, Timestamp, Tree, TreePage, needs, needs_hierarchy, plan,
 };
 use store::{Reader, Store, StoreError, StoredAnswer, Transaction};
 
@@ -68,6 +68,17 @@ pub(crate) enum Execution {
     DryRun,
 }
 
+/// What was found of the one group that a key should name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named<T> {
+    /// It names none.
+    Nobody,
+    /// It names one.
+    One(T),
+    /// It names several.
+    Several,
+}
+
 impl Service {
     pub(crate) fn new(
         store: Box<dyn Store>,
@@ -89,9 +100,54 @@ impl Service {
         self.read(|reader| reader.find(tenant, key))
     }
 
-    /// One page of the living groups.
-    pub(crate) fn list(&self, tenant: TenantId, page: Page) -> Result<Vec<GroupView>, StoreError> {
-        self.read(|reader| reader.list(tenant, page))
+    /// One page of the groups that a filter lets through; below one parent, if one is named.
+    pub(crate) fn list(
+        &self,
+        tenant: TenantId,
+        parent: Option<&LookupKey>,
+        filter: &Filter,
+        page: Page,
+    ) -> Result<Named<Listed>, StoreError> {
+        match parent {
+            None => self.read(|reader| reader.list(tenant, filter, page)).map(Named::One),
+            Some(parent) => self.of_one(tenant, parent, |reader, parent| {
+                reader.list(tenant, &Filter { place: Place::Below(parent), ..filter.clone() }, page)
+            }),
+        }
+    }
+
+    /// One page of the groups above one.
+    pub(crate) fn ancestors(
+        &self,
+        tenant: TenantId,
+        of: &LookupKey,
+        page: Page,
+    ) -> Result<Named<Listed>, StoreError> {
+        self.of_one(tenant, of, |reader, of| reader.ancestors(tenant, of, page))
+    }
+
+    /// One page of the tree below one; `None` where the page's start has left it.
+    pub(crate) fn tree(
+        &self,
+        tenant: TenantId,
+        of: &LookupKey,
+        page: TreePage,
+    ) -> Result<Named<Option<Tree>>, StoreError> {
+        self.of_one(tenant, of, |reader, of| reader.tree(tenant, of, page))
+    }
+
+    /// Reads what belongs to the one group of this key, at the moment at which it was found.
+    fn of_one<T>(
+        &self,
+        tenant: TenantId,
+        key: &LookupKey,
+        job: impl Fn(&mut dyn Reader, GroupId) -> Result<T, StoreError>,
+    ) -> Result<Named<T>, StoreError> {
+        self.read(|reader| match &reader.find(tenant, key)?[..] {
+            [] => Ok(Named::Nobody),
+            [view] => job(reader, view.group.id).map(Named::One),
+            _ => Ok(Named::Several),
+        })
     }
 
     /// Whether the store answers and takes writes.

@@ -17,7 +17,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use directory::{
-    GroupId, GroupView, HierarchyNeeds, LookupKey, Needs, Page, Snapshot, TenantId, Timestamp, Write,
+    Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page, Snapshot, TenantId,
+    Timestamp, Tree, TreePage, Write,
 };
 
 pub use waiting::{read, write};
@@ -74,8 +75,15 @@ pub trait Reader {
     ) -> Result<(), StoreError>;
     /// The groups that a key means, archived ones included, in ascending order of ids.
     fn find(&mut self, tenant: TenantId, key: &LookupKey) -> Result<Vec<GroupView>, StoreError>;
-    /// One page of the tenant's living groups in ascending order of ids.
-    fn list(&mut self, tenant: TenantId, page: Page) -> Result<Vec<GroupView>, StoreError>;
+    /// One page of the tenant's groups that a filter lets through, in ascending order of ids. The work for
+    /// a page is bounded: where few groups of many are let through, it may end before it is full.
+    fn list(&mut self, tenant: TenantId, filter: &Filter, page: Page) -> Result<Listed, StoreError>;
+    /// One page of the groups above a group, nearest first, archived ones included. A group that is not
+    /// there has none.
+    fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError>;
+    /// One page of the tree below a group; that of a group that is not there is empty. `None` where the
+    /// page should start at a place that is no longer in the tree. The work for a page is bounded.
+    fn tree(&mut self, tenant: TenantId, of: GroupId, page: TreePage) -> Result<Option<Tree>, StoreError>;
     /// Every tenant, in order of names.
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError>;
     /// The tenant of this name.

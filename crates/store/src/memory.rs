@@ -8,8 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use directory::write::Content;
 use directory::{
-    Ancestor, ExternalReference, Group, GroupId, GroupView, HierarchyNeeds, IdOrigin, LookupKey, Needs, Page,
-    ReferenceKey, Snapshot, TenantId, Timestamp, Write,
+    Ancestor, ExternalReference, Filter, Group, GroupId, GroupView, HierarchyNeeds, IdOrigin, Listed,
+    LookupKey, Needs, Page, Place, ReferenceKey, Snapshot, TenantId, Timestamp, Tree, TreePage, TreePlace,
+    Write,
 };
 
 use crate::free_ids::free_ids;
@@ -180,9 +181,46 @@ impl Reader for State {
         Ok(found.map(|group| self.view(tenant, group)).collect())
     }
 
-    fn list(&mut self, tenant: TenantId, page: Page) -> Result<Vec<GroupView>, StoreError> {
-        let living = self.groups(tenant).filter(|group| !group.is_archived() && Some(group.id) > page.after);
-        Ok(living.take(page.limit).map(|group| self.view(tenant, group)).collect())
+    fn list(&mut self, tenant: TenantId, filter: &Filter, page: Page) -> Result<Listed, StoreError> {
+        let wanted = self.groups(tenant).filter(|group| Some(group.id) > page.after && passes(filter, group));
+        let views: Vec<GroupView> = wanted.take(page.limit).map(|group| self.view(tenant, group)).collect();
+        let next = views.last().filter(|_| views.len() == page.limit).map(|view| view.group.id);
+        Ok(Listed { views, next })
+    }
+
+    fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError> {
+        let above = |group: &Group| group.parent.and_then(|parent| self.group(tenant, parent));
+        let first = self.group(tenant, page.after.unwrap_or(of)).and_then(above);
+        let line: Vec<&Group> = std::iter::successors(first, |group| above(group)).collect();
+        let shown = &line[..line.len().min(page.limit)];
+        let next = shown.last().filter(|_| shown.len() < line.len()).map(|group| group.id);
+        Ok(Listed { views: shown.iter().map(|group| self.view(tenant, group)).collect(), next })
+    }
+
+    fn tree(&mut self, tenant: TenantId, of: GroupId, page: TreePage) -> Result<Option<Tree>, StoreError> {
+        let (mut line, mut parents) = (Vec::new(), vec![of]);
+        for level in 1..=page.depth {
+            let below =
+                |parent: GroupId| self.groups(tenant).filter(move |group| group.parent == Some(parent));
+            let children: Vec<&Group> = parents.iter().flat_map(|parent| below(*parent)).collect();
+            parents = children.iter().map(|group| group.id).collect();
+            line.extend(children.into_iter().map(|group| (level, group)));
+        }
+        let is_at = |place: TreePlace| {
+            line.iter().position(|(level, group)| (*level, group.id) == (place.level, place.group))
+        };
+        let start = match page.after.map(is_at) {
+            None => 0,
+            Some(Some(at)) => at + 1,
+            Some(None) => return Ok(None),
+        };
+        let shown = line[start..].iter().filter(|(_, group)| page.life.admits(group.is_archived()));
+        let groups: Vec<_> =
+            shown.take(page.limit).map(|(level, group)| (*level, self.view(tenant, group))).collect();
+        let last = groups.last().filter(|_| groups.len() == page.limit);
+        let next =
+            last.map(|(level, view)| TreePlace { level: *level, group: view.group.id, inhabited: true });
+        Ok(Some(Tree { groups, next }))
     }
 
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
@@ -215,6 +253,20 @@ impl Reader for State {
         let answer = self.answers.get(&(tenant, key.to_owned()));
         Ok(answer.filter(|answer| answer.expires_at > now).cloned())
     }
+}
+
+fn passes(filter: &Filter, group: &Group) -> bool {
+    let Filter { place, life, source, updated_after } = filter;
+    let lies_there = match place {
+        Place::Anywhere => true,
+        Place::Roots => group.parent.is_none(),
+        Place::Below(parent) => group.parent == Some(*parent),
+    };
+    let first = group.references.first();
+    let comes_from =
+        source.as_ref().is_none_or(|wanted| first.is_some_and(|reference| reference.source == *wanted));
+    let changed = updated_after.is_none_or(|after| group.updated_at > after);
+    lies_there && life.admits(group.is_archived()) && comes_from && changed
 }
 
 fn similar<'g>(groups: impl Iterator<Item = &'g Group>, key: &LookupKey) -> Vec<ExternalReference> {

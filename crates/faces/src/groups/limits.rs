@@ -8,6 +8,10 @@ pub const MAX_NESTING: usize = 32;
 pub const MAX_PAGE: usize = 1000;
 /// The groups of one page when the caller does not say.
 pub const DEFAULT_PAGE: usize = 100;
+/// The most levels of a tree that one call walks.
+pub const MAX_DEPTH: usize = 64;
+/// The levels of a tree when the caller does not say.
+pub const DEFAULT_DEPTH: usize = 2;
 
 /// The most characters of a request that an error or warning repeats.
 pub const MAX_ECHO: usize = 64;

@@ -1,7 +1,7 @@
 //! Contract 1: groups under `/v3`, JSON on the wire.
 //!
-//! [`read`] turns a request body into records and [`write()`] an outcome into the answer, [`write_group`]
-//! and [`write_list`] serve the reads, [`Refusal`] is every answer to a request that is refused as a
+//! [`read`] turns a request body into records and [`write()`] an outcome into the answer, [`write_group`],
+//! [`write_list`] and [`write_tree`] serve the reads, [`Refusal`] is every answer to a request that is refused as a
 //! whole, and [`openapi`] describes it all. The fields of a record stand in one table (`fields`) that
 //! drives the reader, the messages and the description.
 //!
@@ -20,12 +20,18 @@
 //! | error texts hold at most [`MAX_ECHO`] characters of input; a result echoes a key of up to [`MAX_KEY_ECHO`] | `records::echoes_are_short` |
 //! | `canonicalKey` accompanies a key whose NFC form differs from what was sent | `golden/canonical-key` |
 //! | a group is shown by its first external reference | `answers::groups` |
+//! | a group's `ETag` is made of its id and revision | `answers::entity_tags` |
+//! | a cursor is good for the list and the conditions that it was made with | `queries::cursors_of_other_lists` |
+//! | conditions that cannot be met by any group's fields are refused, an unknown parent is one without children | `queries::conditions` |
+//! | a tree's cursor is good for its depth, and for as long as its place is in the tree | `queries::trees` |
 //! | a misspelt `dryRun` parameter is refused, other unknown parameters of a write are ignored | `queries::upsert` |
 
 mod cursor;
+mod etag;
 mod fields;
 mod idempotency;
 pub mod limits;
+mod listing;
 mod openapi;
 mod prefer;
 mod query;
@@ -36,11 +42,13 @@ mod status;
 mod wire;
 mod write;
 
+pub use etag::{entity_tag, is_known};
 pub use idempotency::idempotency_key;
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
+pub use listing::{ListQuery, TreeQuery};
 pub use openapi::openapi;
 pub use prefer::{Handling, handling};
-pub use query::{ListQuery, Mode, UpsertQuery};
+pub use query::{Mode, UpsertQuery};
 pub use read::{Note, Reading, read};
 pub use refusal::{Bounds, BrokenJson, InvalidRequest, Refusal};
-pub use write::{Reply, write, write_group, write_list};
+pub use write::{Reply, write, write_group, write_list, write_tree};

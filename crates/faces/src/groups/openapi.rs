@@ -6,8 +6,9 @@ mod schemas;
 
 use serde_json::{Map, Value, json};
 
-use super::limits::{DEFAULT_PAGE, MAX_PAGE};
-use super::query::{CURSOR, DRY_RUN, LIMIT};
+use super::limits::{DEFAULT_DEPTH, DEFAULT_PAGE, MAX_DEPTH, MAX_PAGE};
+use super::listing::{ARCHIVED, CURSOR, DEPTH, LIMIT, PARENT, ROOTS, SOURCE, UPDATED_AFTER};
+use super::query::DRY_RUN;
 use super::refusal::Refusal;
 
 /// The path of the batch upsert.
@@ -32,7 +33,20 @@ pub fn openapi(version: &str) -> Value {
         "paths": {
             UPSERT: { "post": upsert() },
             "/v3/groups": { "get": list() },
-            "/v3/groups/by-reference-id/{externalReferenceId}": { "get": by_reference() },
+            "/v3/groups/{id}": { "get": one("getGroup", Subject::Id) },
+            "/v3/groups/{id}/children": { "get": children("listChildren", Subject::Id) },
+            "/v3/groups/{id}/ancestors": { "get": ancestors("listAncestors", Subject::Id) },
+            "/v3/groups/{id}/tree": { "get": tree("listTree", Subject::Id) },
+            "/v3/groups/by-reference-id/{externalReferenceId}": { "get": one("getGroupByReferenceId", Subject::Reference) },
+            "/v3/groups/by-reference-id/{externalReferenceId}/children": {
+                "get": children("listChildrenByReferenceId", Subject::Reference),
+            },
+            "/v3/groups/by-reference-id/{externalReferenceId}/ancestors": {
+                "get": ancestors("listAncestorsByReferenceId", Subject::Reference),
+            },
+            "/v3/groups/by-reference-id/{externalReferenceId}/tree": {
+                "get": tree("listTreeByReferenceId", Subject::Reference),
+            },
             "/healthz": { "get": health() },
             "/readyz": { "get": readiness() },
             "/version": { "get": version_of_server(version) },
@@ -110,51 +124,173 @@ fn upsert() -> Value {
 }
 
 fn list() -> Value {
-    let group = include_str!("golden/group.json");
-    let page = format!(r#"{{"groups":[{group}],"nextCursor":null}}"#);
+    let refusals =
+        [problems::of_every_call("groups:read"), problems::of_lists(), problems::of_named_parents()].concat();
     json!({
         "operationId": "listGroups",
         "tags": ["groups"],
-        "summary": "List living groups",
-        "description": "In the order of their ids. A page that is full comes with a cursor to the next.",
+        "summary": "List groups",
+        "description": "In the order of their ids, those that meet every condition; without conditions all that \
+            live. Only a nextCursor of null ends the list: where few groups of many meet the conditions, a page \
+            may hold fewer than limit, even none. A cursor is good for the conditions it was handed out under.",
         "parameters": [
-            {
-                "name": LIMIT,
-                "in": "query",
-                "description": "The most groups to return.",
-                "schema": { "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE },
-            },
-            {
-                "name": CURSOR,
-                "in": "query",
-                "description": "The nextCursor of the page before.",
-                "schema": { "type": "string" },
-            },
+            limit(),
+            next(),
+            condition(SOURCE, "Only groups of this source system.", &json!({ "type": "string" })),
+            condition(
+                PARENT,
+                "Only groups directly below the one with this key; none if there is no such group.",
+                &json!({ "type": "string" }),
+            ),
+            condition(
+                ROOTS,
+                "true lists only groups without a parent.",
+                &json!({ "type": "boolean", "default": false }),
+            ),
+            archived(),
+            condition(
+                UPDATED_AFTER,
+                "Only groups that changed after this moment.",
+                &json!({ "type": "string", "format": "date-time" }),
+            ),
         ],
-        "responses": responses(
-            &[("200", "One page of groups.", "GroupPage", &[("page", &page)])],
-            &[problems::of_every_call("groups:read"), problems::of_lists()].concat(),
-        ),
+        "responses": pages(&refusals),
     })
 }
 
-fn by_reference() -> Value {
+fn children(operation: &str, subject: Subject) -> Value {
     json!({
-        "operationId": "getGroupByReferenceId",
+        "operationId": operation,
         "tags": ["groups"],
-        "summary": "Read one group by its externalReferenceId",
-        "parameters": [{
-            "name": "externalReferenceId",
+        "summary": format!("List the groups directly below one, by its {}", subject.name()),
+        "description": "In the order of their ids. Paged as the list of all groups is.",
+        "parameters": [subject.parameter(), limit(), next(), archived()],
+        "responses": pages(&below_one()),
+    })
+}
+
+fn ancestors(operation: &str, subject: Subject) -> Value {
+    json!({
+        "operationId": operation,
+        "tags": ["groups"],
+        "summary": format!("List the groups above one, by its {}", subject.name()),
+        "description": "Nearest first, up to the root, archived ones included.",
+        "parameters": [subject.parameter(), limit(), next()],
+        "responses": pages(&below_one()),
+    })
+}
+
+fn tree(operation: &str, subject: Subject) -> Value {
+    let group = include_str!("golden/group.json").trim_end().trim_end_matches('}');
+    let page = format!(r#"{{"groups":[{group},"depth":1}}],"nextCursor":null}}"#);
+    let levels = json!({ "type": "integer", "minimum": 1, "maximum": MAX_DEPTH, "default": DEFAULT_DEPTH });
+    json!({
+        "operationId": operation,
+        "tags": ["groups"],
+        "summary": format!("List the tree below a group, by its {}", subject.name()),
+        "description": "Level by level: first its children, then theirs; each with its depth below the group, \
+            which is not listed itself. Within a level in the order of their parents, then of ids. The walk goes \
+            through groups that archived leaves out. Paged as the list of all groups is; a cursor is refused \
+            when the group it stands at has left the tree.",
+        "parameters": [
+            subject.parameter(),
+            condition(DEPTH, "How many levels.", &levels),
+            limit(),
+            next(),
+            archived(),
+        ],
+        "responses": responses(&[("200", "One page of the tree.", "TreePage", &[("page", &page)])], &below_one()),
+    })
+}
+
+fn below_one() -> Vec<Refusal> {
+    [problems::of_every_call("groups:read"), problems::of_lists(), problems::of_one_group()].concat()
+}
+
+fn pages(refusals: &[Refusal]) -> Value {
+    let group = include_str!("golden/group.json");
+    let page = format!(r#"{{"groups":[{group}],"nextCursor":null}}"#);
+    responses(&[("200", "One page of groups.", "GroupPage", &[("page", &page)])], refusals)
+}
+
+fn limit() -> Value {
+    let schema = json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE });
+    condition(LIMIT, "The most groups to return.", &schema)
+}
+
+fn next() -> Value {
+    condition(CURSOR, "The nextCursor of the page before.", &json!({ "type": "string" }))
+}
+
+fn archived() -> Value {
+    let schema = json!({ "enum": ["false", "true", "any"], "default": "false" });
+    condition(ARCHIVED, "false lists groups that live, true those that are archived, any both.", &schema)
+}
+
+/// A parameter in the query.
+fn condition(name: &str, description: &str, schema: &Value) -> Value {
+    json!({ "name": name, "in": "query", "description": description, "schema": schema })
+}
+
+/// The read of one group, by the parameter of its path.
+fn one(operation: &str, subject: Subject) -> Value {
+    let mut responses = responses(
+        &[("200", "The group.", "Group", &[("group", include_str!("golden/group.json"))])],
+        &[problems::of_every_call("groups:read"), problems::of_one_group()].concat(),
+    );
+    let tag = json!({ "ETag": {
+        "description": "Strong; made of the group's id and revision.",
+        "schema": { "type": "string" },
+        "example": "\"4-12\"",
+    } });
+    responses["200"]["headers"] = tag.clone();
+    responses["304"] = json!({ "description": "The group is as If-None-Match knows it.", "headers": tag });
+    json!({
+        "operationId": operation,
+        "tags": ["groups"],
+        "summary": format!("Read one group by its {}", subject.name()),
+        "description": "Archived groups too.",
+        "parameters": [
+            subject.parameter(),
+            {
+                "name": "If-None-Match",
+                "in": "header",
+                "description": "Entity tags that the caller has: if the group's is among them, the answer is 304.",
+                "schema": { "type": "string" },
+            },
+        ],
+        "responses": responses,
+    })
+}
+
+/// How a path names its group.
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    Id,
+    Reference,
+}
+
+impl Subject {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Reference => "externalReferenceId",
+        }
+    }
+
+    fn parameter(self) -> Value {
+        let description = match self {
+            Self::Id => "The group's id. What is not a number from 1 to 2^53-1 is the id of no group.",
+            Self::Reference => "The key, percent-encoded, a slash too.",
+        };
+        json!({
+            "name": self.name(),
             "in": "path",
             "required": true,
-            "description": "The key, percent-encoded, a slash too.",
+            "description": description,
             "schema": { "type": "string" },
-        }],
-        "responses": responses(
-            &[("200", "The group.", "Group", &[("group", include_str!("golden/group.json"))])],
-            &[problems::of_every_call("groups:read"), problems::of_one_group()].concat(),
-        ),
-    })
+        })
+    }
 }
 
 fn health() -> Value {

@@ -1,11 +1,8 @@
 //! Query strings.
 
-use directory::{Page, TenantId};
-
 use super::fields::closest;
-use super::limits::{DEFAULT_PAGE, MAX_PAGE};
+use super::limits;
 use super::refusal::Refusal;
-use super::{cursor, limits};
 
 /// Whether a batch is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,41 +44,7 @@ impl UpsertQuery {
     }
 }
 
-/// The parameters of `GET /v3/groups`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListQuery {
-    /// Which groups to list.
-    pub page: Page,
-}
-
-impl ListQuery {
-    /// Reads the query. A read may be refused at no cost, so every unknown parameter is: someone whose
-    /// filter is not known here would take the whole list for the filtered one.
-    pub fn parse(query: Option<&str>, tenant: TenantId) -> Result<Self, Refusal> {
-        let (mut limit, mut after) = (None, None);
-        for (name, value) in parameters(query) {
-            match name.as_str() {
-                LIMIT => once(&mut limit, page_limit(&value)?, LIMIT)?,
-                CURSOR => {
-                    let group = cursor::read(tenant, &value).ok_or_else(Refusal::invalid_cursor)?;
-                    once(&mut after, group, CURSOR)?;
-                }
-                unknown => {
-                    let shown = limits::shorten(unknown, limits::MAX_ECHO);
-                    let detail = format!(
-                        "{shown} is not a parameter of this call; the parameters are {LIMIT} and {CURSOR}."
-                    );
-                    return Err(Refusal::parameter(&shown, detail));
-                }
-            }
-        }
-        Ok(Self { page: Page { after, limit: limit.unwrap_or(DEFAULT_PAGE) } })
-    }
-}
-
 pub(super) const DRY_RUN: &str = "dryRun";
-pub(super) const LIMIT: &str = "limit";
-pub(super) const CURSOR: &str = "cursor";
 
 fn once<T>(place: &mut Option<T>, value: T, name: &str) -> Result<(), Refusal> {
     match place.replace(value) {
@@ -95,14 +58,8 @@ fn resembles_dry_run(name: &str) -> bool {
     plain.eq_ignore_ascii_case("dry") || closest(&plain, [DRY_RUN].into_iter()).is_some()
 }
 
-fn page_limit(text: &str) -> Result<usize, Refusal> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = if plain { text.parse().ok() } else { None };
-    number.filter(|number| (1..=MAX_PAGE).contains(number)).ok_or_else(Refusal::invalid_limit)
-}
-
 /// The pairs of a query, decoded by the rules of HTML forms; a parameter without `=` has no value.
-fn parameters(query: Option<&str>) -> impl Iterator<Item = (String, String)> {
+pub(super) fn parameters(query: Option<&str>) -> impl Iterator<Item = (String, String)> {
     let pieces = query.unwrap_or_default().split('&').filter(|piece| !piece.is_empty());
     pieces.map(|piece| {
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));

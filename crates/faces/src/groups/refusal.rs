@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use directory::model::JsonType;
 use directory::{Batch, BatchError};
 
-use super::limits::MAX_PAGE;
-use super::query::{CURSOR, DRY_RUN, LIMIT};
+use super::listing::CURSOR;
+use super::query::DRY_RUN;
 use super::shape::GROUPS;
 
 /// Why a request is refused as a whole; nothing of it was done, but for [`Refusal::OutcomeUnknown`].
@@ -261,17 +261,19 @@ impl Refusal {
         Self::invalid(InvalidRequest::UnknownField, Some(name), detail)
     }
 
-    pub(super) fn invalid_limit() -> Self {
+    pub(super) fn invalid_number(name: &str, max: usize) -> Self {
         Self::Validation {
             reason: InvalidRequest::InvalidParameter,
-            detail: format!("{LIMIT} must be a whole number from 1 to {MAX_PAGE}."),
-            field: Some(LIMIT.into()),
-            bounds: Some(Bounds { min: 1, max: MAX_PAGE, got: None }),
+            detail: format!("{name} must be a whole number from 1 to {max}."),
+            field: Some(name.into()),
+            bounds: Some(Bounds { min: 1, max, got: None }),
         }
     }
 
-    pub(super) fn invalid_cursor() -> Self {
-        let detail = "The cursor is not one that this list handed out. Start again without it.";
+    /// A cursor that was not handed out for this list, or is none.
+    pub fn invalid_cursor() -> Self {
+        let detail =
+            "The cursor is not one that this list handed out under these conditions. Start again without it.";
         Self::invalid(InvalidRequest::InvalidCursor, Some(CURSOR), detail)
     }
 

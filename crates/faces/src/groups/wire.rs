@@ -117,6 +117,9 @@ pub(super) struct GroupLine<'a> {
     pub(super) created_at: Moment,
     pub(super) updated_at: Moment,
     pub(super) revision: i64,
+    /// Only in a tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) depth: Option<usize>,
 }
 
 /// One page of groups.

@@ -1,12 +1,13 @@
 //! Answers: outcome in, bytes out.
 
 use directory::{
-    Change, Failure, Fault, Field, GroupView, Outcome, Page, Record, RecordOutcome, RecordResult, Source,
-    TenantId, Warning,
+    Change, Failure, Fault, Field, GroupView, Listed, Outcome, Record, RecordOutcome, RecordResult, Source,
+    Tree, Warning,
 };
 
 use super::cursor;
 use super::fields::{Member, wire_name};
+use super::listing::{ListQuery, TreeQuery};
 use super::query::Mode;
 use super::read::{Ignored, Note};
 use super::status::of_batch;
@@ -42,11 +43,18 @@ pub fn write_group(view: &GroupView) -> Vec<u8> {
     to_json(&group(view), 512)
 }
 
-/// Writes one page of groups. A full page may be followed by another, so it comes with a cursor.
-pub fn write_list(views: &[GroupView], page: Page, tenant: TenantId) -> Vec<u8> {
-    let last = views.last().filter(|_| views.len() >= page.limit);
-    let next_cursor = last.map(|view| cursor::write(tenant, view.group.id));
-    to_json(&GroupPage { groups: Each(views.iter().map(group)), next_cursor }, 64 + 512 * views.len())
+/// Writes one page of a list, with a cursor to the next if there may be one.
+pub fn write_list(listed: &Listed, query: &ListQuery) -> Vec<u8> {
+    let next_cursor = listed.next.map(|after| cursor::write(query.thread, after));
+    let groups = Each(listed.views.iter().map(group));
+    to_json(&GroupPage { groups, next_cursor }, 64 + 512 * listed.views.len())
+}
+
+/// Writes one page of a tree: each group with how deep it lies below the one that was asked for.
+pub fn write_tree(tree: &Tree, query: &TreeQuery) -> Vec<u8> {
+    let next_cursor = tree.next.map(|after| cursor::write_place(query.thread, after));
+    let groups = tree.groups.iter().map(|(level, view)| GroupLine { depth: Some(*level), ..group(view) });
+    to_json(&GroupPage { groups: Each(groups), next_cursor }, 64 + 512 * tree.groups.len())
 }
 
 fn summary(outcome: &Outcome) -> Summary {
@@ -285,5 +293,6 @@ fn group(view: &GroupView) -> GroupLine<'_> {
         created_at: Moment(group.created_at),
         updated_at: Moment(group.updated_at),
         revision: group.revision,
+        depth: None,
     }
 }

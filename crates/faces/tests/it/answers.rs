@@ -2,10 +2,10 @@
 
 use directory::outcome::CyclePath;
 use directory::{
-    Change, Failure, Field, GroupId, GroupView, Outcome, Page, RecordOutcome, RecordResult, TenantId,
+    Change, Failure, Field, GroupId, GroupView, Listed, Outcome, RecordOutcome, RecordResult, TenantId,
     Timestamp,
 };
-use faces::groups::{Handling, Mode, read, write, write_group, write_list};
+use faces::groups::{Handling, ListQuery, Mode, entity_tag, is_known, read, write, write_group, write_list};
 use serde_json::{Value, json};
 
 use super::world;
@@ -92,8 +92,24 @@ fn groups() {
 }
 
 #[test]
+fn entity_tags() {
+    let tag = entity_tag(&GroupView { group: world::full(), parent_key: None });
+    assert_eq!(tag, "\"4-12\"");
+    for known in [&["*"][..], &["\"4-12\""], &["W/\"4-12\""], &["\"a\", \"4-12\""], &["\"a\"", " \"4-12\" "]]
+    {
+        assert!(is_known(known, &tag), "{known:?}");
+    }
+    for unknown in
+        [&[][..], &[""], &["4-12"], &["\"4-13\""], &["\"4-1\",\"14-12\""], &["\"*\""], &["w/\"4-12\""]]
+    {
+        assert!(!is_known(unknown, &tag), "{unknown:?}");
+    }
+}
+
+#[test]
 fn an_empty_list() {
-    let body = write_list(&[], Page { after: None, limit: 100 }, TenantId(1));
+    let body =
+        write_list(&Listed::default(), &ListQuery::parse(None, TenantId(1)).expect("no query is a good one"));
     assert_eq!(body, br#"{"groups":[],"nextCursor":null}"#);
 }
 

@@ -97,6 +97,19 @@ pub(super) async fn method_not_allowed(uri: axum::http::Uri, method: Method) -> 
     Refused(Refusal::MethodNotAllowed { allow: if writes { "POST" } else { "GET, HEAD" } })
 }
 
+/// An answer that says which state it shows. It may be kept if it is asked for again before each use.
+pub(super) fn with_tag(mut response: Response, tag: &str) -> Response {
+    let headers = response.headers_mut();
+    headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    response
+}
+
+/// The caller has the state of this tag already.
+pub(super) fn not_modified(tag: &str) -> Response {
+    with_tag(StatusCode::NOT_MODIFIED.into_response(), tag)
+}
+
 /// An answer in JSON.
 pub(super) fn json(status: u16, body: impl Into<axum::body::Body>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::Response;
-use directory::{LookupKey, ReferenceKey};
-use faces::groups::{self, ListQuery, Refusal};
+use directory::{GroupView, Listed};
+use faces::groups::{self, ListQuery, Refusal, TreeQuery};
 
 use super::App;
-use super::answer::{Refused, json};
+use super::answer::{Refused, json, not_modified, with_tag};
 use super::body;
 use super::credentials::{admit, blocking};
 use super::gate::Facts;
+use super::subject::Subject;
 use super::upsert::Upsert;
 use crate::auth::{Principal, Scope};
 use crate::metrics::Tally;
+use crate::service::Named;
 
 /// `POST /v3/groups/batch-upsert`
 pub(super) async fn batch_upsert(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
@@ -38,28 +39,108 @@ pub(super) async fn list(
 ) -> Result<Response, Refused> {
     let principal = admit(&app, &headers, Scope::GroupsRead).await?;
     let tenant = principal.tenant;
-    let page = ListQuery::parse(query.as_deref(), tenant)?.page;
-    let views = blocking(move || Ok(app.service.list(tenant, page)?)).await?;
-    Ok(with_facts(json(200, groups::write_list(&views, page, tenant)), principal, None))
+    let query = ListQuery::parse(query.as_deref(), tenant)?;
+    let body = blocking(move || {
+        let found = app.service.list(tenant, query.parent.as_ref(), &query.filter, query.page)?;
+        // A parent that is not there has no children.
+        let listed = if found == Named::Nobody { Listed::default() } else { only(found)? };
+        Ok(groups::write_list(&listed, &query))
+    })
+    .await?;
+    Ok(with_facts(json(200, body), principal, None))
 }
 
-/// `GET /v3/groups/by-reference-id/{externalReferenceId}`
-pub(super) async fn by_reference(
+/// `GET /v3/groups/{id}/children`, also by reference
+pub(super) async fn children(
     State(app): State<Arc<App>>,
-    path: Result<Path<String>, PathRejection>,
+    subject: Subject,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let principal = admit(&app, &headers, Scope::GroupsRead).await?;
-    let tenant = principal.tenant;
-    // What cannot be a key is the key of no group.
-    let key =
-        path.ok().and_then(|Path(text)| ReferenceKey::parse(&text).ok()).ok_or(Refusal::GroupNotFound)?;
-    let views = blocking(move || Ok(app.service.find(tenant, &LookupKey::Key(key))?)).await?;
+    let (tenant, key) = (principal.tenant, subject.key()?);
+    let query = ListQuery::of_children(query.as_deref(), tenant, &key)?;
+    let body = blocking(move || {
+        let listed = only(app.service.list(tenant, Some(&key), &query.filter, query.page)?)?;
+        Ok(groups::write_list(&listed, &query))
+    })
+    .await?;
+    Ok(with_facts(json(200, body), principal, None))
+}
+
+/// `GET /v3/groups/{id}/ancestors`, also by reference
+pub(super) async fn ancestors(
+    State(app): State<Arc<App>>,
+    subject: Subject,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let principal = admit(&app, &headers, Scope::GroupsRead).await?;
+    let (tenant, key) = (principal.tenant, subject.key()?);
+    let query = ListQuery::of_ancestors(query.as_deref(), tenant, &key)?;
+    let body = blocking(move || {
+        let listed = only(app.service.ancestors(tenant, &key, query.page)?)?;
+        Ok(groups::write_list(&listed, &query))
+    })
+    .await?;
+    Ok(with_facts(json(200, body), principal, None))
+}
+
+/// `GET /v3/groups/{id}/tree`, also by reference
+pub(super) async fn tree(
+    State(app): State<Arc<App>>,
+    subject: Subject,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let principal = admit(&app, &headers, Scope::GroupsRead).await?;
+    let (tenant, key) = (principal.tenant, subject.key()?);
+    let query = TreeQuery::parse(query.as_deref(), tenant, &key)?;
+    let body = blocking(move || {
+        let tree = only(app.service.tree(tenant, &key, query.page)?)?;
+        Ok(groups::write_tree(&tree.ok_or_else(Refusal::invalid_cursor)?, &query))
+    })
+    .await?;
+    Ok(with_facts(json(200, body), principal, None))
+}
+
+/// What belongs to the one group that a path should name.
+fn only<T>(found: Named<T>) -> Result<T, Refusal> {
+    match found {
+        Named::Nobody => Err(Refusal::GroupNotFound),
+        Named::One(found) => Ok(found),
+        Named::Several => Err(Refusal::AmbiguousGroup),
+    }
+}
+
+/// `GET /v3/groups/{id}` and `GET /v3/groups/by-reference-id/{externalReferenceId}`
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    subject: Subject,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let principal = admit(&app, &headers, Scope::GroupsRead).await?;
+    let (tenant, key) = (principal.tenant, subject.key()?);
+    let views = blocking(move || Ok(app.service.find(tenant, &key)?)).await?;
     match &views[..] {
         [] => Err(Refusal::GroupNotFound.into()),
-        [view] => Ok(with_facts(json(200, groups::write_group(view)), principal, None)),
+        [view] => Ok(with_facts(tagged(view, &headers), principal, None)),
         _ => Err(Refusal::AmbiguousGroup.into()),
     }
+}
+
+/// A group with its tag, or only the tag where the caller has this state already.
+fn tagged(view: &GroupView, headers: &HeaderMap) -> Response {
+    let tag = groups::entity_tag(view);
+    if groups::is_known(&texts(headers, &header::IF_NONE_MATCH), &tag) {
+        return not_modified(&tag);
+    }
+    with_tag(json(200, groups::write_group(view)), &tag)
+}
+
+/// The values of a header that occurs any number of times.
+pub(super) fn texts<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h str> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
 }
 
 /// An answer with what the log and the metrics are to know of it.

@@ -8,6 +8,7 @@ mod credentials;
 mod gate;
 mod groups;
 mod head;
+mod subject;
 mod system;
 mod upsert;
 
@@ -55,7 +56,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/v3/groups", get(groups::list))
         .route("/v3/groups/batch-upsert", post(groups::batch_upsert))
-        .route("/v3/groups/by-reference-id/{externalReferenceId}", get(groups::by_reference))
+        .route("/v3/groups/{id}", get(groups::one))
+        .route("/v3/groups/by-reference-id/{externalReferenceId}", get(groups::one))
+        .route("/v3/groups/{id}/children", get(groups::children))
+        .route("/v3/groups/{id}/ancestors", get(groups::ancestors))
+        .route("/v3/groups/{id}/tree", get(groups::tree))
+        .route("/v3/groups/by-reference-id/{externalReferenceId}/tree", get(groups::tree))
+        .route("/v3/groups/by-reference-id/{externalReferenceId}/children", get(groups::children))
+        .route("/v3/groups/by-reference-id/{externalReferenceId}/ancestors", get(groups::ancestors))
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .route("/version", get(system::version))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, request};
+use axum::http::{HeaderName, HeaderValue, request};
 use axum::response::Response;
 use bytes::Bytes;
 use directory::{Batch, Outcome, TenantId};
@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::answer::{Refused, json};
 use super::body::{self, Encoding};
+use super::groups::texts;
 use crate::metrics::Tally;
 use crate::service::{Execution, Fate, Once, Service, Written};
 
@@ -35,7 +36,7 @@ impl Upsert {
         Ok(Self {
             encoding: body::check_head(&head.headers)?,
             mode: UpsertQuery::parse(head.uri.query())?.mode,
-            handling: groups::handling(&preferences(&head.headers)),
+            handling: groups::handling(&texts(&head.headers, &PREFER)),
             idempotency_key: groups::idempotency_key(&keys)?,
             route: format!("{} {}", head.method, head.uri),
         })
@@ -82,10 +83,6 @@ impl Upsert {
         });
         digest.finalize().into()
     }
-}
-
-fn preferences(headers: &HeaderMap) -> Vec<&str> {
-    headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok()).collect()
 }
 
 const fn execution(mode: Mode) -> Execution {

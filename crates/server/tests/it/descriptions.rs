@@ -16,7 +16,8 @@ fn the_document_is_served_and_printed_alike() {
     assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), document);
     // Every path that it names is there.
     for path in document["paths"].as_object().unwrap().keys() {
-        let answer = server.client.get(&path.replace("{externalReferenceId}", "x")).send();
+        let answer =
+            server.client.get(&path.replace("{externalReferenceId}", "x").replace("{id}", "7")).send();
         let known = answer.status != 404 || answer.json()["code"] == "GROUP_NOT_FOUND";
         assert!(known, "{path}: {}", answer.text());
     }

@@ -260,6 +260,8 @@ fn paths_and_methods() {
         (UPSERT, "TRACE", "POST"),
         (GROUPS, "DELETE", "GET, HEAD"),
         ("/v3/groups/by-reference-id/x", "PATCH", "GET, HEAD"),
+        ("/v3/groups/1/children", "DELETE", "GET, HEAD"),
+        ("/v3/groups/1", "PUT", "GET, HEAD"),
         ("/healthz", "POST", "GET, HEAD"),
     ] {
         let exchange = client.get(target).method(method);

@@ -4,8 +4,8 @@ use std::sync::mpsc::{Receiver, channel};
 
 use directory::write::Content;
 use directory::{
-    ExternalReference, Group, GroupId, HierarchyNeeds, IdOrigin, LookupKey, Name, Needs, Page, ReferenceKey,
-    Snapshot, Source, TenantId, Timestamp, Write,
+    ExternalReference, Filter, Group, GroupId, HierarchyNeeds, IdOrigin, LookupKey, Name, Needs, Page,
+    ReferenceKey, Snapshot, Source, TenantId, Timestamp, Write,
 };
 
 use super::TestStore;
@@ -115,7 +115,11 @@ impl Desk {
     /// Every living group.
     pub fn all(&self, tenant: TenantId) -> Vec<Group> {
         let page = Page { after: None, limit: 1000 };
-        self.read(|reader| reader.list(tenant, page)).into_iter().map(|view| view.group).collect()
+        self.read(|reader| reader.list(tenant, &Filter::default(), page))
+            .views
+            .into_iter()
+            .map(|view| view.group)
+            .collect()
     }
 
     /// The ids of every living group.

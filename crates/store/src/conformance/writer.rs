@@ -110,7 +110,10 @@ fn no_writes(desk: &Desk) {
     let tenant = desk.tenant("a");
     assert_eq!(desk.write(move |tx| tx.revision(tenant)), Ok(0));
     assert_eq!(
-        desk.write(move |tx| Ok(tx.list(tenant, directory::Page { after: None, limit: 5 })?.len())),
+        desk.write(move |tx| Ok(tx
+            .list(tenant, &directory::Filter::default(), directory::Page { after: None, limit: 5 })?
+            .views
+            .len())),
         Ok(0)
     );
     assert_eq!(desk.read(|reader| reader.revision(tenant)), 0);

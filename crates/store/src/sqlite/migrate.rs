@@ -21,6 +21,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "stored_answers",
         sql: include_str!("../../migrations/sqlite/0002_stored_answers.sql"),
     },
+    Migration { number: 3, name: "lists", sql: include_str!("../../migrations/sqlite/0003_lists.sql") },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

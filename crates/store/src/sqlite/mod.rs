@@ -19,6 +19,7 @@ mod rows;
 mod session;
 mod stored_answers;
 mod tenants;
+mod tree;
 mod writer;
 
 use std::num::NonZeroUsize;

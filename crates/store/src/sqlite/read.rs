@@ -1,43 +1,111 @@
 //! The read side.
 
-use directory::{GroupView, LookupKey, Needs, Page, TenantId};
-use rusqlite::Connection;
+use std::collections::HashMap;
+
+use directory::{
+    Filter, Group, GroupId, GroupView, Life, Listed, LookupKey, Needs, Page, Place, ReferenceKey, TenantId,
+};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::load::{extra_references, load};
-use super::rows::Rows;
+use super::rows::{self, Rows};
 use super::tenants::Counters;
 use crate::StoreError;
+
+/// How many groups are looked at for one page at most. Type and time of change have no index: they would
+/// cost every write an entry far from its neighbours.
+pub(super) const MOST_LOOKED_AT: usize = 5000;
 
 /// One look decides which groups a key means, for plans and for readers alike.
 pub(super) fn find(db: &Connection, tenant: TenantId, key: &LookupKey) -> Result<Vec<GroupView>, StoreError> {
     let needs = Needs { keys: vec![key.clone()], ..Needs::default() };
     let seen = load(db, tenant, &needs)?;
     let ids = seen.matches.get(key).map_or(&[][..], Vec::as_slice);
-    let mut select = db.prepare_cached(include_str!("sql/view_by_id.sql"))?;
-    let (mut rows, mut views) = (Rows::default(), Vec::with_capacity(ids.len()));
-    for id in ids {
-        let mut found = select.query((tenant.0, id.get()))?;
-        if let Some(row) = found.next()? {
-            views.push(rows.view(row)?);
-        }
-    }
+    let views = ids.iter().filter_map(|id| view(db, tenant, *id).transpose()).collect::<Result<_, _>>()?;
     complete(db, tenant, views)
 }
 
-pub(super) fn list(db: &Connection, tenant: TenantId, page: Page) -> Result<Vec<GroupView>, StoreError> {
-    let mut select = db.prepare_cached(include_str!("sql/list.sql"))?;
-    let after = page.after.map_or(0, directory::GroupId::get);
-    let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
-    let mut found = select.query((tenant.0, after, limit))?;
-    let (mut rows, mut views) = (Rows::default(), Vec::with_capacity(page.limit.min(1000)));
+/// A group as it is shown, with its first reference only.
+pub(super) fn view(db: &Connection, tenant: TenantId, id: GroupId) -> Result<Option<GroupView>, StoreError> {
+    let mut select = db.prepare_cached(include_str!("sql/view_by_id.sql"))?;
+    let mut found = select.query((tenant.0, id.get()))?;
+    found.next()?.map(|row| Rows::default().view(row)).transpose()
+}
+
+pub(super) fn list(
+    db: &Connection,
+    tenant: TenantId,
+    filter: &Filter,
+    page: Page,
+) -> Result<Listed, StoreError> {
+    let after = page.after.map_or(0, GroupId::get);
+    let mut select = db.prepare_cached(statement(filter))?;
+    let mut found = match filter.place {
+        Place::Below(parent) => select.query((tenant.0, after, parent.get()))?,
+        Place::Anywhere | Place::Roots => select.query((tenant.0, after))?,
+    };
+    let (mut rows, mut groups, mut next) = (Rows::default(), Vec::new(), None);
+    let mut looked_at = 0;
     while let Some(row) = found.next()? {
-        views.push(rows.view(row)?);
+        looked_at += 1;
+        if rows::passes(row, filter)? {
+            groups.push(rows.group(row, None)?);
+        }
+        if groups.len() >= page.limit || looked_at >= MOST_LOOKED_AT {
+            next = Some(rows::id(row)?);
+            break;
+        }
     }
-    complete(db, tenant, views)
+    drop(found);
+    Ok(Listed { views: complete(db, tenant, with_parents(db, tenant, groups)?)?, next })
+}
+
+/// The statement that walks along the index which leaves out the most.
+const fn statement(filter: &Filter) -> &'static str {
+    match (filter.place, filter.life) {
+        (Place::Below(_), _) => include_str!("sql/list_children.sql"),
+        (Place::Roots, _) => include_str!("sql/list_roots.sql"),
+        (Place::Anywhere, Life::Archived) => include_str!("sql/list_archived.sql"),
+        (Place::Anywhere, Life::Living | Life::Any) => include_str!("sql/list_anywhere.sql"),
+    }
+}
+
+/// Adds the keys of the parents. Only here and not by a join: it would look for the parents of groups that
+/// a filter drops as well.
+fn with_parents(db: &Connection, tenant: TenantId, groups: Vec<Group>) -> Result<Vec<GroupView>, StoreError> {
+    let mut select = db.prepare_cached("SELECT key FROM groups WHERE tenant = ?1 AND id = ?2")?;
+    let mut known: HashMap<GroupId, Option<ReferenceKey>> = HashMap::new();
+    let mut views = Vec::with_capacity(groups.len());
+    for group in groups {
+        if let Some(parent) = group.parent.filter(|parent| !known.contains_key(parent)) {
+            let key = select.query_row((tenant.0, parent.get()), |row| row.get::<_, Option<String>>(0));
+            known.insert(parent, key.optional()?.flatten().map(|key| ReferenceKey::from_stored(&key)));
+        }
+        let parent_key = group.parent.and_then(|parent| known.get(&parent).cloned().flatten());
+        views.push(GroupView { group, parent_key });
+    }
+    Ok(views)
+}
+
+pub(super) fn ancestors(
+    db: &Connection,
+    tenant: TenantId,
+    of: GroupId,
+    page: Page,
+) -> Result<Listed, StoreError> {
+    let start = view(db, tenant, page.after.unwrap_or(of))?;
+    let (mut views, mut above) = (Vec::new(), start.and_then(|view| view.group.parent));
+    while let Some(id) = above.filter(|_| views.len() < page.limit) {
+        let Some(found) = view(db, tenant, id)? else { break };
+        above = found.group.parent;
+        views.push(found);
+    }
+    let next = views.last().filter(|_| above.is_some()).map(|view| view.group.id);
+    Ok(Listed { views: complete(db, tenant, views)?, next })
 }
 
 /// Adds the second and further references.
-fn complete(
+pub(super) fn complete(
     db: &Connection,
     tenant: TenantId,
     mut views: Vec<GroupView>,
@@ -49,3 +117,6 @@ fn complete(
     }
     Ok(views)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,11 @@
 //! Rows as groups. The statements that read groups all start with the same columns in the same order.
 
 use directory::{
-    Description, ExternalReference, Group, GroupId, GroupView, Name, PhotoUrl, ReferenceKey, Source,
+    Description, ExternalReference, Filter, Group, GroupId, GroupView, Name, PhotoUrl, ReferenceKey, Source,
     Timestamp,
 };
 use rusqlite::Row;
+use rusqlite::types::ValueRef;
 
 use super::errors::damaged;
 use crate::StoreError;
@@ -48,6 +49,21 @@ pub(super) fn reference<'r>(row: &'r Row<'_>) -> Result<Option<RowReference<'r>>
         (None, None) => Ok(None),
         _ => Err(damaged("reference")),
     }
+}
+
+/// Whether a filter lets the group of a row through; where it lies is for the statement to say.
+pub(super) fn passes(row: &Row<'_>, filter: &Filter) -> Result<bool, StoreError> {
+    let archived = row.get_ref(ARCHIVED_AT)? != ValueRef::Null;
+    if !filter.life.admits(archived) {
+        return Ok(false);
+    }
+    if let Some(source) = &filter.source
+        && text(row, SOURCE)? != Some(source.as_str())
+    {
+        return Ok(false);
+    }
+    let updated_at: i64 = row.get(UPDATED_AT)?;
+    Ok(filter.updated_after.is_none_or(|after| updated_at > after.0))
 }
 
 impl Rows {

@@ -1,11 +1,12 @@
 //! The contract's views, on one connection that is inside a transaction.
 
 use directory::{
-    GroupId, GroupView, HierarchyNeeds, LookupKey, Needs, Page, Snapshot, TenantId, Timestamp, Write,
+    Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page, Snapshot, TenantId,
+    Timestamp, Tree, TreePage, Write,
 };
 use rusqlite::Connection;
 
-use super::{access_keys, apply, load, read, stored_answers, tenants};
+use super::{access_keys, apply, load, read, stored_answers, tenants, tree};
 use crate::{AccessKey, Reader, StoreError, StoredAnswer, Tenant, Transaction};
 
 /// What one job sees and does.
@@ -81,8 +82,16 @@ impl Reader for Session<'_> {
         self.reading(read::find(self.db, tenant, key))
     }
 
-    fn list(&mut self, tenant: TenantId, page: Page) -> Result<Vec<GroupView>, StoreError> {
-        self.reading(read::list(self.db, tenant, page))
+    fn list(&mut self, tenant: TenantId, filter: &Filter, page: Page) -> Result<Listed, StoreError> {
+        self.reading(read::list(self.db, tenant, filter, page))
+    }
+
+    fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError> {
+        self.reading(read::ancestors(self.db, tenant, of, page))
+    }
+
+    fn tree(&mut self, tenant: TenantId, of: GroupId, page: TreePage) -> Result<Option<Tree>, StoreError> {
+        self.reading(tree::tree(self.db, tenant, of, page))
     }
 
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {

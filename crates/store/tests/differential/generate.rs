@@ -2,8 +2,8 @@
 //! stored.
 
 use directory::{
-    Description, Directive, ExternalReference, GroupId, LookupKey, Name, ParentKey, Patch, PhotoUrl, Record,
-    ReferenceKey, Rejection, Source,
+    Description, Directive, ExternalReference, Filter, GroupId, Life, LookupKey, Name, ParentKey, Patch,
+    PhotoUrl, Place, Record, ReferenceKey, Rejection, Source, Timestamp,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -57,6 +57,22 @@ pub(crate) fn every_key() -> Vec<LookupKey> {
     });
     let ids = (1..60).chain([IDS[7]]).filter_map(GroupId::new).map(LookupKey::Id);
     keys.clone().map(LookupKey::Key).chain(references).chain(ids).collect()
+}
+
+/// Every kind of list.
+pub(crate) fn filters() -> Vec<Filter> {
+    let parent = |number| Place::Below(GroupId::new(number).expect("a good id"));
+    let mut filters = Vec::new();
+    for place in [Place::Anywhere, Place::Roots, parent(1), parent(2), parent(7)] {
+        for life in [Life::Living, Life::Archived, Life::Any] {
+            for source in [None, Some(Source::from_stored("")), Some(Source::from_stored("S"))] {
+                for updated_after in [None, Some(Timestamp(5))] {
+                    filters.push(Filter { place, life, source: source.clone(), updated_after });
+                }
+            }
+        }
+    }
+    filters
 }
 
 /// How the records of one batch name their groups. A face uses one kind in a request.

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use directory::write::Content;
 use directory::{
-    Batch, Code, ExternalReference, GroupId, GroupView, IdOrigin, LookupKey, Name, Needs, Page, TenantId,
-    Timestamp, Write,
+    Batch, Code, ExternalReference, GroupId, GroupView, IdOrigin, Life, Listed, LookupKey, Name, Needs, Page,
+    TenantId, Timestamp, Tree, TreePage, Write,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -23,6 +23,9 @@ use service::{Run, run};
 
 /// Tenants of one case.
 const TENANTS: usize = 2;
+
+/// What can be read of a tenant: its revision, lists, trees and single groups.
+type State = (i64, Vec<Listed>, Vec<Tree>, Vec<GroupView>);
 
 /// A store with the tenants of one case.
 struct Side<'d> {
@@ -83,15 +86,38 @@ impl<'d> Side<'d> {
     }
 
     /// Everything that can be read.
-    fn state(&self) -> Vec<(i64, Vec<GroupView>, Vec<GroupView>)> {
+    fn state(&self) -> Vec<State> {
         let read = |tenant: &TenantId| {
             self.desk.read(|reader| {
-                let listed = reader.list(*tenant, Page { after: None, limit: 1000 })?;
+                let mut listed = Vec::new();
+                for filter in generate::filters() {
+                    for limit in [3, 1000] {
+                        listed.push(reader.list(*tenant, &filter, Page { after: None, limit })?);
+                    }
+                }
+                let mut trees = Vec::new();
+                for number in 1..60 {
+                    let id = GroupId::new(number).expect("a good id");
+                    for (life, depth, limit) in [(Life::Any, 9, 1), (Life::Living, 2, 2), (Life::Any, 9, 99)]
+                    {
+                        let mut page = TreePage { life, depth, after: None, limit };
+                        while let Some(tree) = reader.tree(*tenant, id, page)? {
+                            page.after = tree.next;
+                            trees.push(tree);
+                            if page.after.is_none() {
+                                break;
+                            }
+                        }
+                    }
+                    for limit in [1, 1000] {
+                        listed.push(reader.ancestors(*tenant, id, Page { after: None, limit })?);
+                    }
+                }
                 let mut found = Vec::new();
                 for key in generate::every_key() {
                     found.extend(reader.find(*tenant, &key)?);
                 }
-                Ok((reader.revision(*tenant)?, listed, found))
+                Ok((reader.revision(*tenant)?, listed, trees, found))
             })
         };
         self.tenants.iter().map(read).collect()

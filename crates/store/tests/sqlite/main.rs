@@ -41,7 +41,9 @@ fn add(desk: &Desk, tenant: TenantId, number: i64) {
 }
 
 fn count(desk: &Desk, tenant: TenantId) -> usize {
-    desk.read(|reader| reader.list(tenant, Page { after: None, limit: 1000 })).len()
+    desk.read(|reader| reader.list(tenant, &directory::Filter::default(), Page { after: None, limit: 1000 }))
+        .views
+        .len()
 }
 
 fn only_tenant(desk: &Desk) -> TenantId {

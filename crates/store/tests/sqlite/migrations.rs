@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use directory::{Filter, Page, Place};
 use rusqlite::Connection;
 use store::conformance::{key, reference};
 use store::{Purpose, StoreError};
@@ -42,6 +43,25 @@ fn data_of_the_first_release_is_understood() {
     assert_eq!(desk.read(|reader| reader.revision(tenant)), 5);
 }
 
+/// Lists of the first release's groups.
+#[test]
+fn groups_of_the_first_release_are_listed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let db = first_release(directory.path());
+    let roots: Vec<i64> = db
+        .prepare("SELECT id FROM groups WHERE parent_id IS NULL AND archived_at IS NULL ORDER BY id")
+        .and_then(|mut select| select.query_map((), |row| row.get(0))?.collect())
+        .expect("ids");
+    drop(db);
+    let desk = open(directory.path());
+    let tenant = only_tenant(&desk);
+    let filter = Filter { place: Place::Roots, ..Filter::default() };
+    let listed = desk.read(|reader| reader.list(tenant, &filter, Page { after: None, limit: 9 }));
+    let found: Vec<i64> = listed.views.iter().map(|view| view.group.id.get()).collect();
+    assert_eq!(found, roots);
+    assert!(!roots.is_empty());
+}
+
 #[test]
 fn an_old_file_gets_the_schema_of_a_new_one() {
     let schema = |db: &Connection| -> Vec<String> {
@@ -51,19 +71,20 @@ fn an_old_file_gets_the_schema_of_a_new_one() {
         select.query_map((), |row| row.get(0)).expect("read").collect::<Result<_, _>>().expect("texts")
     };
     let (old, new) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    drop(open(new.path()));
+    let new = Connection::open(new.path().join("rosterd.db")).expect("opens");
     drop(first_release(old.path()));
-    let [old, new] = [old.path(), new.path()].map(|path| {
-        drop(open(path));
-        Connection::open(path.join("rosterd.db")).expect("opens")
-    });
+    drop(open(old.path()));
+    let old = Connection::open(old.path().join("rosterd.db")).expect("opens");
     assert_eq!(schema(&old), schema(&new));
+    assert!(schema(&new).len() > 8);
 }
 
 #[test]
 fn a_file_of_a_newer_version_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let db = first_release(directory.path());
-    db.execute("INSERT INTO schema_migrations VALUES (1000, 'future', zeroblob(32))", ()).expect("noted");
+    db.execute("INSERT INTO schema_migrations VALUES (9999, 'future', zeroblob(32))", ()).expect("noted");
     drop(db);
     for purpose in [Purpose::Serve, Purpose::Admin] {
         let refused = refusal(directory.path(), purpose);

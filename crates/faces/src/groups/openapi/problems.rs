@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::groups::limits::MAX_PAGE;
+use crate::groups::listing::LIMIT;
 use crate::groups::refusal::{BrokenJson, Refusal};
 
 /// Only an example: whoever runs the server sets the limit.
@@ -43,7 +45,12 @@ pub(super) fn of_writes() -> Vec<Refusal> {
 
 /// What lists can be refused for beyond that.
 pub(super) fn of_lists() -> Vec<Refusal> {
-    vec![Refusal::invalid_limit()]
+    vec![Refusal::invalid_number(LIMIT, MAX_PAGE)]
+}
+
+/// What a list can be refused for where the query names a group.
+pub(super) fn of_named_parents() -> Vec<Refusal> {
+    vec![Refusal::AmbiguousGroup]
 }
 
 /// What the read of one group can be refused for beyond that.

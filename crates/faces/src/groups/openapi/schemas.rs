@@ -26,7 +26,9 @@ pub(super) fn schemas() -> Value {
         "Warning": warning(),
         "Error": error(),
         "Group": group(),
-        "GroupPage": group_page(),
+        "GroupPage": page_of("Group"),
+        "TreeGroup": tree_group(),
+        "TreePage": page_of("TreeGroup"),
         "Problem": problem(),
     })
 }
@@ -243,9 +245,22 @@ fn group() -> Value {
     closed(&properties, &members)
 }
 
-fn group_page() -> Value {
+fn tree_group() -> Value {
+    let mut group = group();
+    group["properties"]["depth"] = json!({
+        "type": "integer",
+        "minimum": 1,
+        "description": "How far below the group that was asked for: 1 for its children.",
+    });
+    if let Some(required) = group["required"].as_array_mut() {
+        required.push("depth".into());
+    }
+    group
+}
+
+fn page_of(items: &str) -> Value {
     let properties = json!({
-        "groups": { "type": "array", "items": reference("Group") },
+        "groups": { "type": "array", "items": reference(items) },
         "nextCursor": {
             "type": ["string", "null"],
             "description": "For the next page; null at the end.",

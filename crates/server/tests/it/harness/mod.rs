@@ -7,7 +7,7 @@ mod random;
 mod server;
 
 pub(crate) use batch::{check, describe, outcomes};
-pub(crate) use client::{Answer, BY_REFERENCE, Client, Exchange, GROUPS, UPSERT};
+pub(crate) use client::{Answer, BY_REFERENCE, Client, Exchange, GROUPS, UPSERT, encode};
 pub(crate) use process::{Process, finish, rosterd};
 pub(crate) use random::Random;
 pub(crate) use server::{Server, serve};
