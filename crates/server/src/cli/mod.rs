@@ -4,6 +4,7 @@ mod administration;
 mod exit;
 mod import;
 mod keys;
+mod listening;
 mod openapi;
 mod serve;
 mod tenants;

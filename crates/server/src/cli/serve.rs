@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use anyhow::Context as _;
 use directory::{Clock as _, DEPTH_LIMIT};
 use store::{Options, Purpose, Store, Tenant};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::administration::{read, say, write};
+use super::listening::Listening;
 use crate::auth::{NewKey, Scope, new_key};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
@@ -28,9 +28,8 @@ const FILE_TOO_LARGE: i32 = 25;
 pub(super) struct Arguments {
     #[command(flatten)]
     data: DataDirectory,
-    /// Address to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", env = "ROSTERD_LISTEN", default_value = "127.0.0.1:8080")]
-    listen: String,
+    #[command(flatten)]
+    listening: Listening,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -41,10 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("cannot serve from {}", path.display()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(&arguments.listen).await.with_context(|| {
-            format!("cannot listen on {}: choose another address with --listen ADDR", arguments.listen)
-        })?;
-        let url = format!("http://{}", listener.local_addr()?);
+        let (entrance, url) = arguments.listening.open().await?;
         let first_key = first_key(&*store)?;
         say(&format!("data in {}", path.display()));
         say(&format!("listening on {url}"));
@@ -55,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let service = Arc::new(Service::new(store, Box::new(SystemClock), DEPTH_LIMIT));
         let app = Arc::new(App::new(Arc::clone(&service), recorder)?);
         let stop = stop_on_signal(Arc::clone(&app))?;
-        let finished = connection::serve(listener, router(app), stop).await;
+        let finished = connection::serve(entrance, router(app), stop).await;
         tokio::task::spawn_blocking(move || service.close()).await?;
         tracing::info!(finished, "stopped");
         Ok(())

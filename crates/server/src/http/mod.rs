@@ -4,9 +4,12 @@ mod answer;
 mod body;
 pub(crate) mod connection;
 mod credentials;
+mod deadlines;
 mod gate;
 mod groups;
 mod head;
+pub(crate) mod places;
+mod stall;
 mod system;
 
 use std::sync::Arc;

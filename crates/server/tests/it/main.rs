@@ -10,6 +10,7 @@
 )]
 
 mod concurrency;
+mod connections;
 mod crash;
 mod descriptions;
 mod extremes;
