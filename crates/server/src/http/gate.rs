@@ -14,7 +14,7 @@ use futures_util::FutureExt as _;
 
 use super::App;
 use super::answer::{Refused, render};
-use super::head;
+use super::{head, packing};
 use crate::auth::random_request_id;
 use crate::metrics::{Tally, count_request};
 
@@ -53,6 +53,7 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
         tracing::error!(%request_id, "a handler panicked");
         Refused(Refusal::Internal).into_response()
     });
+    packing::restore(&mut response);
     let facts = response.extensions_mut().remove::<Facts>().unwrap_or_default();
     let code = response.extensions_mut().remove::<Refusal>().map(|refusal| {
         response = render(&refusal, &request_id);

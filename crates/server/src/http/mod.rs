@@ -8,6 +8,7 @@ mod deadlines;
 mod gate;
 mod groups;
 mod head;
+mod packing;
 pub(crate) mod places;
 mod stall;
 mod system;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -61,6 +62,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(docs)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .fallback(async || Refused(Refusal::NotFound))
+        .layer(map_response(packing::remember))
+        .layer(packing::layer())
         .layer(from_fn_with_state(Arc::clone(&app), gate::gate))
         .with_state(app)
 }

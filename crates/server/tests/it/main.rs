@@ -18,6 +18,7 @@ mod first_run;
 mod golden_path;
 mod harness;
 mod list;
+mod packing;
 mod records;
 mod refusals;
 mod rehearsal;
