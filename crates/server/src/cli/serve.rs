@@ -14,6 +14,7 @@ use super::listening::Listening;
 use crate::auth::{NewKey, Scope, new_key};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
+use crate::http::tls::Tls;
 use crate::http::{App, connection, router};
 use crate::service::Service;
 use crate::{logging, metrics};
@@ -50,6 +51,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         tokio::spawn(metrics::upkeep(recorder.clone()));
         let service = Arc::new(Service::new(store, Box::new(SystemClock), DEPTH_LIMIT));
         let app = Arc::new(App::new(Arc::clone(&service), recorder)?);
+        if let Some(tls) = &entrance.tls {
+            reload_on_hangup(Arc::clone(tls))?;
+        }
         let stop = stop_on_signal(Arc::clone(&app))?;
         let finished = connection::serve(entrance, router(app), stop).await;
         tokio::task::spawn_blocking(move || service.close()).await?;
@@ -85,6 +89,23 @@ fn greet(key: &NewKey, url: &str) {
     say(&format!("      -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\", key.text));
     say(r#"      -d '{"groups":[{"externalReferenceId":"class-1a","name":"Class 1a"}]}'"#);
     say("");
+}
+
+/// SIGHUP reads certificate and key again. What cannot be used does not end what can.
+fn reload_on_hangup(tls: Arc<Tls>) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match tls.reload() {
+                Ok(()) => tracing::info!("the TLS certificate was reloaded"),
+                Err(error) => tracing::error!(
+                    error = format!("{error:#}"),
+                    "the TLS certificate was not reloaded: the one before stays"
+                ),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// The first SIGTERM or SIGINT stops the server cleanly, the second one at once.

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -21,19 +22,29 @@ use super::deadlines::DEADLINES;
 use super::head::MAX_FIELDS;
 use super::places::{Limits, Place, Places};
 use super::stall::Stall;
+use super::tls::Tls;
 
 /// Where clients come in.
 #[derive(Debug)]
 pub(crate) struct Entrance {
     pub(crate) listener: TcpListener,
     pub(crate) limits: Limits,
+    pub(crate) tls: Option<Arc<Tls>>,
+}
+
+/// What every connection is served with.
+struct House {
+    tls: Option<Arc<Tls>>,
+    router: Router,
+    stop: CancellationToken,
 }
 
 /// Serves until `stop` is cancelled; then finishes what is under way, for at most 30 seconds. Returns
 /// whether everything was finished.
 pub(crate) async fn serve(entrance: Entrance, router: Router, stop: CancellationToken) -> bool {
-    let Entrance { listener, limits } = entrance;
+    let Entrance { listener, limits, tls } = entrance;
     let places = Places::new(limits);
+    let house = Arc::new(House { tls, router, stop: stop.clone() });
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -46,7 +57,7 @@ pub(crate) async fn serve(entrance: Entrance, router: Router, stop: Cancellation
                     tracing::debug!(%peer, "no place for a connection");
                     continue;
                 };
-                connections.spawn(receive(stream, place, router.clone(), stop.clone()));
+                connections.spawn(receive(stream, place, Arc::clone(&house)));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -61,7 +72,7 @@ pub(crate) async fn serve(entrance: Entrance, router: Router, stop: Cancellation
 }
 
 /// One connection from its beginning to its end, unless it must make room before it has sent anything of use.
-async fn receive(stream: TcpStream, place: Place, router: Router, stop: CancellationToken) {
+async fn receive(stream: TcpStream, place: Place, house: Arc<House>) {
     // Answers are written whole: waiting to fill a segment only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -69,19 +80,30 @@ async fn receive(stream: TcpStream, place: Place, router: Router, stop: Cancella
     let ended = tokio::select! {
         biased;
         () = place.leave().cancelled() => Err("made room for another one".into()),
-        ended = attend(Stall::new(stream, DEADLINES.write), &place, router, stop) => ended,
+        ended = greet(Stall::new(stream, DEADLINES.write), &place, &house) => ended,
     };
     if let Err(error) = ended {
         tracing::debug!(error, "a connection ended early");
     }
 }
 
-/// Answers the requests of a connection, one after the other.
-async fn attend<T>(stream: T, place: &Place, router: Router, stop: CancellationToken) -> Result<(), String>
+/// Shakes hands where there is TLS, then attends.
+async fn greet<T>(stream: T, place: &Place, house: &House) -> Result<(), String>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let router = TowerToHyperService::new(router);
+    let Some(tls) = &house.tls else { return attend(stream, place, house).await };
+    let greeted = timeout(DEADLINES.head, tls.acceptor().accept(stream)).await;
+    let stream = greeted.map_err(|late| late.to_string())?.map_err(|error| error.to_string())?;
+    attend(stream, place, house).await
+}
+
+/// Answers the requests of a connection, one after the other.
+async fn attend<T>(stream: T, place: &Place, house: &House) -> Result<(), String>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let router = TowerToHyperService::new(house.router.clone());
     let service = service_fn(|request| {
         // Whoever was told to go in this very moment goes: nothing of the request is done.
         let answer = place.spoke().then(|| router.call(request));
@@ -100,7 +122,7 @@ where
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = house.stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -112,7 +134,7 @@ where
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::pin::Pin;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
     use std::task::{Context, Poll, ready};
     use std::time::Duration;
 
@@ -202,7 +224,7 @@ mod tests {
         let place = places.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).await.unwrap();
         let (heard, started) = (Arc::clone(&script.heard), Instant::now());
         let stream = Stall::new(script, DEADLINES.write);
-        let ended = attend(stream, &place, router, CancellationToken::new()).await;
+        let ended = greet(stream, &place, &House { tls: None, router, stop: CancellationToken::new() }).await;
         let heard = String::from_utf8(heard.lock().unwrap().clone()).unwrap();
         (ended.is_ok(), started.elapsed().as_secs(), heard)
     }

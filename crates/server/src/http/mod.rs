@@ -12,6 +12,7 @@ mod packing;
 pub(crate) mod places;
 mod stall;
 mod system;
+pub(crate) mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

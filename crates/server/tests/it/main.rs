@@ -26,4 +26,5 @@ mod rules;
 mod samples;
 mod shutdown;
 mod tenants;
+mod tls;
 mod traces;

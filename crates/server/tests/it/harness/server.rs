@@ -149,7 +149,8 @@ fn data_in(directory: &Path) -> PathBuf {
 
 fn address(process: &Process) -> SocketAddr {
     process.wait_for("where it listens", |log| {
-        complete_lines(log).find_map(|line| line.strip_prefix("listening on http://")?.parse().ok())
+        complete_lines(log)
+            .find_map(|line| line.strip_prefix("listening on ")?.split_once("://")?.1.parse().ok())
     })
 }
 
