@@ -14,6 +14,7 @@ use futures_util::FutureExt as _;
 
 use super::App;
 use super::answer::{Refused, render};
+use super::unread::Unread;
 use super::{head, packing};
 use crate::auth::random_request_id;
 use crate::metrics::{Tally, count_request};
@@ -39,6 +40,7 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let (head, body) = request.into_parts();
+    let (unread, body) = Unread::watch(body);
     let draining = app.draining.load(Ordering::Relaxed) && !ANSWERED_WHILE_DRAINING.contains(&route.as_str());
     let admitted = if draining { Err(Refusal::Draining) } else { head::check(&head) };
     let answer = async {
@@ -60,6 +62,9 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
         refusal.code()
     });
     add_headers(response.headers_mut(), &request_id);
+    if unread.is_left() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let seconds = started.elapsed().as_secs_f64();
     let status = response.status().as_u16();
     count_request(&route, status, seconds);

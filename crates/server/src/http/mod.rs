@@ -13,6 +13,7 @@ pub(crate) mod places;
 mod stall;
 mod system;
 pub(crate) mod tls;
+mod unread;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

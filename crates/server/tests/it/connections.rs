@@ -85,6 +85,30 @@ fn a_client_that_vanishes_has_asked_for_nothing() {
 }
 
 #[test]
+fn refused_before_a_byte_of_the_body_is_read() {
+    let server = Server::start();
+    let announced = (32 << 20).to_string();
+    let post = server.client.post(UPSERT, "").without("connection").with("content-length", announced);
+    for (exchange, status) in [
+        (post.clone().without("authorization"), 401),
+        (post.clone().with("content-type", "text/plain"), 415),
+        (post.clone().with("content-length", ((32 << 20) + 1).to_string()), 413),
+        (server.client.post("/nowhere", "").without("connection").with("content-length", "9"), 404),
+    ] {
+        let answer = exchange.send();
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")));
+    }
+    // What was read to its end stands in nobody's way.
+    let broken = server.client.post(UPSERT, "{").without("connection");
+    let mut stream = broken.connect().unwrap();
+    stream.write_all(&[&broken.head(), &b"{"[..]].concat()).unwrap();
+    stream.write_all(&server.client.get(GROUPS).head()).unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert!(answers.starts_with("HTTP/1.1 400") && answers.contains("HTTP/1.1 200"), "{answers}");
+}
+
+#[test]
 fn other_protocols() {
     let server = Server::start();
     for bytes in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
