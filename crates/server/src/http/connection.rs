@@ -216,6 +216,10 @@ mod tests {
 
     /// Attends to a client: how it ended, after how many seconds, and what the client has heard.
     async fn play(script: Script) -> (bool, u64, String) {
+        play_with(script, None).await
+    }
+
+    async fn play_with(script: Script, tls: Option<Arc<Tls>>) -> (bool, u64, String) {
         let receive = async |body: Body| super::super::body::receive(body).await.map_err(|late| late.code());
         let router = Router::new()
             .route("/large", get(async || Bytes::from(vec![b'x'; LARGE])))
@@ -224,7 +228,7 @@ mod tests {
         let place = places.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).await.unwrap();
         let (heard, started) = (Arc::clone(&script.heard), Instant::now());
         let stream = Stall::new(script, DEADLINES.write);
-        let ended = greet(stream, &place, &House { tls: None, router, stop: CancellationToken::new() }).await;
+        let ended = greet(stream, &place, &House { tls, router, stop: CancellationToken::new() }).await;
         let heard = String::from_utf8(heard.lock().unwrap().clone()).unwrap();
         (ended.is_ok(), started.elapsed().as_secs(), heard)
     }
@@ -239,6 +243,22 @@ mod tests {
         ] {
             let script = Script { says, babbles, takes: LARGE, ..Script::default() };
             assert_eq!(play(script).await, (false, 10, String::new()), "{says:?} {babbles}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn handshakes_that_do_not_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let [certificates, key] = ["cert.pem", "key.pem"].map(|name| directory.path().join(name));
+        let made = rcgen::generate_simple_self_signed(["h".to_owned()]).unwrap();
+        std::fs::write(&certificates, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let tls = Arc::new(Tls::load(certificates, key).unwrap());
+        // Nothing, or the beginning of a record of 512 bytes.
+        let record = b"\x16\x03\x01\x02\x00";
+        for (says, babbles) in [(&b""[..], false), (record, false), (record, true)] {
+            let script = Script { says, babbles, ..Script::default() };
+            assert_eq!(play_with(script, Some(Arc::clone(&tls))).await, (false, 10, String::new()));
         }
     }
 
