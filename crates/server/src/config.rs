@@ -1,5 +1,6 @@
-//! Where the data lies. Flag before environment before default.
+//! Where the data lies, and settings that cannot be. Flag before environment before default.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -26,3 +27,15 @@ impl DataDirectory {
         Ok(base.data_dir().join("rosterd"))
     }
 }
+
+/// Settings that the server refuses to start with; the text says what to do.
+#[derive(Debug)]
+pub(crate) struct Misconfigured(pub(crate) String);
+
+impl fmt::Display for Misconfigured {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misconfigured {}

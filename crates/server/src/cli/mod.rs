@@ -4,6 +4,7 @@ mod administration;
 mod exit;
 mod import;
 mod keys;
+mod listening;
 mod openapi;
 mod serve;
 mod tenants;
@@ -12,6 +13,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use exit::Exit;
+
+use crate::config::Misconfigured;
 
 /// Self-hosted, multi-tenant group directory with bulk upsert.
 #[derive(Debug, Parser)]
@@ -51,6 +54,9 @@ pub(crate) fn run() -> ExitCode {
 fn settle(result: anyhow::Result<()>) -> Exit {
     let Err(error) = result else { return Exit::Success };
     administration::say(&format!("rosterd: {error:#}"));
+    if error.is::<Misconfigured>() {
+        return Exit::Configuration;
+    }
     match error.downcast_ref() {
         Some(
             store::StoreError::Schema(_)

@@ -7,15 +7,16 @@ use anyhow::Context as _;
 use clap::builder::RangedU64ValueParser;
 use directory::{Clock as _, DEPTH_LIMIT};
 use store::{Options, Purpose, Store, Tenant};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::administration::say;
+use super::listening::Listening;
 use crate::auth::{NewKey, Scope, new_key};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
 use crate::http::admission::THREADS;
+use crate::http::tls::Tls;
 use crate::http::{App, connection, router};
 use crate::service::Service;
 use crate::{logging, metrics};
@@ -31,9 +32,8 @@ const FILE_TOO_LARGE: i32 = 25;
 pub(super) struct Arguments {
     #[command(flatten)]
     data: DataDirectory,
-    /// Address to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", env = "ROSTERD_LISTEN", default_value = "127.0.0.1:8080")]
-    listen: String,
+    #[command(flatten)]
+    listening: Listening,
     /// The deepest level a group may lie on; a root is level 1. Groups that lie deeper already stay where
     /// they are.
     #[arg(
@@ -64,10 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.enable_all().max_blocking_threads(THREADS).build()?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(&arguments.listen).await.with_context(|| {
-            format!("cannot listen on {}: choose another address with --listen ADDR", arguments.listen)
-        })?;
-        let url = format!("http://{}", listener.local_addr()?);
+        let (entrance, url) = arguments.listening.open().await?;
         let first_key = first_key(&*store)?;
         say(&format!("data in {}", path.display()));
         say(&format!("listening on {url}"));
@@ -82,8 +79,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             i64::from(arguments.idempotency_hours) * HOUR_MS,
         ));
         let app = Arc::new(App::new(Arc::clone(&service), recorder)?);
+        if let Some(tls) = &entrance.tls {
+            reload_on_hangup(Arc::clone(tls))?;
+        }
         let stop = stop_on_signal(Arc::clone(&app))?;
-        let finished = connection::serve(listener, router(app), stop).await;
+        let finished = connection::serve(entrance, router(app), stop).await;
         tokio::task::spawn_blocking(move || service.close()).await?;
         tracing::info!(finished, "stopped");
         Ok(())
@@ -117,6 +117,23 @@ fn greet(key: &NewKey, url: &str) {
     say(&format!("      -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\", key.text));
     say(r#"      -d '{"groups":[{"externalReferenceId":"class-1a","name":"Class 1a"}]}'"#);
     say("");
+}
+
+/// SIGHUP reads certificate and key again. What cannot be used does not end what can.
+fn reload_on_hangup(tls: Arc<Tls>) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match tls.reload() {
+                Ok(()) => tracing::info!("the TLS certificate was reloaded"),
+                Err(error) => tracing::error!(
+                    error = format!("{error:#}"),
+                    "the TLS certificate was not reloaded: the one before stays"
+                ),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// The first SIGTERM or SIGINT stops the server cleanly, the second one at once.

@@ -1,7 +1,6 @@
 //! Reading a request body: bounded in size and time, decompressed, of the right type.
 
 use std::io::Read as _;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, header};
@@ -10,10 +9,10 @@ use faces::groups::Refusal;
 use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt as _;
 
+use super::deadlines::Pace;
+
 /// The most bytes of a body, as sent and after decompression (rules §10).
 pub(super) const MAX_BYTES: usize = 32 << 20;
-/// How long a client may send nothing (rules §10).
-const IDLE: Duration = Duration::from_secs(10);
 /// How much is set aside before the first byte has come, whatever the client announces.
 const FIRST_ALLOCATION: usize = 1 << 20;
 
@@ -77,15 +76,17 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
 /// Reads a body to its end. Never returns a part of it.
 pub(super) async fn receive(mut body: Body) -> Result<Bytes, Refusal> {
     let too_large = || Refusal::PayloadTooLarge { limit: MAX_BYTES };
-    let mut bytes = Vec::new();
+    let (mut bytes, mut pace) = (Vec::new(), Pace::start());
     loop {
-        let frame = tokio::time::timeout(IDLE, body.frame()).await.map_err(|_| Refusal::RequestTimeout)?;
+        let frame = tokio::time::timeout_at(pace.deadline(), body.frame()).await;
+        let frame = frame.map_err(|_| Refusal::RequestTimeout)?;
         let Some(frame) = frame else { return Ok(bytes.into()) };
         let frame = frame.map_err(|_| Refusal::BadRequest {
             reason: "FRAMING",
             detail: "The body ended before its announced end, or its framing is broken.",
         })?;
         let Ok(data) = frame.into_data() else { continue };
+        pace.arrived(data.len());
         if bytes.len() + data.len() > MAX_BYTES {
             return Err(too_large());
         }
@@ -166,5 +167,38 @@ mod tests {
             Err(Refusal::PayloadTooLarge { limit: MAX_BYTES })
         );
         assert_eq!(unpack(gzip(&vec![b' '; MAX_BYTES])).unwrap().len(), MAX_BYTES);
+    }
+
+    /// Receives pieces of so many bytes, each so many seconds after the one before; what came of it, and when.
+    async fn arrive(pieces: impl Iterator<Item = (u64, usize)> + Send + 'static) -> (&'static str, u64) {
+        let started = tokio::time::Instant::now();
+        let pieces = futures_util::stream::unfold(pieces, async |mut pieces| {
+            let (pause, bytes) = pieces.next()?;
+            tokio::time::sleep(std::time::Duration::from_secs(pause)).await;
+            Some((Ok::<_, std::io::Error>(vec![b'x'; bytes]), pieces))
+        });
+        let received = receive(Body::from_stream(pieces)).await;
+        (received.map_or_else(|refusal| refusal.code(), |_| "all of it"), started.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_arrive_in_time_or_not_at_all() {
+        let steady = |pause, bytes, times| std::iter::repeat_n((pause, bytes), times);
+        let late = "REQUEST_TIMEOUT";
+        for (pieces, expected) in [
+            (steady(0, 1 << 20, 32), ("all of it", 0)),
+            (steady(9, 1, 1), ("all of it", 9)),
+            // Nothing comes, or nothing more.
+            (steady(11, 1, 1), (late, 10)),
+            // Bytes come, but hardly any.
+            (steady(1, 1, 1000), (late, 10)),
+            (steady(1, 1 << 9, 1000), (late, 19)),
+            (steady(1, 1 << 10, 50), ("all of it", 50)),
+            (steady(1, 1 << 10, 100), (late, 60)),
+            (steady(9, 5 << 20, 6), ("all of it", 54)),
+        ] {
+            assert_eq!(arrive(pieces.clone()).await, expected, "{pieces:?}");
+        }
+        assert_eq!(arrive([(0, 1 << 20), (11, 1)].into_iter()).await, (late, 10));
     }
 }

@@ -14,7 +14,8 @@ use futures_util::FutureExt as _;
 
 use super::App;
 use super::answer::{Refused, render};
-use super::head;
+use super::unread::Unread;
+use super::{head, packing};
 use crate::auth::random_request_id;
 use crate::metrics::{Tally, count_request};
 
@@ -52,6 +53,7 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let (head, body) = request.into_parts();
+    let (unread, body) = Unread::watch(body);
     let draining = app.draining.load(Ordering::Relaxed) && !ANSWERED_WHILE_DRAINING.contains(&route.as_str());
     let admitted = if draining { Err(Refusal::Draining) } else { head::check(&head) };
     let answer = async {
@@ -66,12 +68,16 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
         tracing::error!(%request_id, "a handler panicked");
         Refused(Refusal::Internal).into_response()
     });
+    packing::restore(&mut response);
     let facts = response.extensions_mut().remove::<Facts>().unwrap_or_default();
     let code = response.extensions_mut().remove::<Refusal>().map(|refusal| {
         response = render(&refusal, &request_id);
         refusal.code()
     });
     add_headers(response.headers_mut(), &request_id, &route);
+    if unread.is_left() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let seconds = started.elapsed().as_secs_f64();
     let status = response.status().as_u16();
     count_request(&route, status, seconds);

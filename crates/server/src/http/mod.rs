@@ -5,18 +5,24 @@ mod answer;
 mod body;
 pub(crate) mod connection;
 mod credentials;
+mod deadlines;
 mod gate;
 mod groups;
 mod head;
+mod packing;
+pub(crate) mod places;
+mod stall;
 mod subject;
 mod system;
+pub(crate) mod tls;
+mod unread;
 mod upsert;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -72,6 +78,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(docs)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .fallback(async || Refused(Refusal::NotFound))
+        .layer(map_response(packing::remember))
+        .layer(packing::layer())
         .layer(from_fn_with_state(Arc::clone(&app), gate::gate))
         .with_state(app)
 }

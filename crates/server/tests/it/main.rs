@@ -10,6 +10,7 @@
 )]
 
 mod concurrency;
+mod connections;
 mod crash;
 mod descriptions;
 mod extremes;
@@ -20,6 +21,7 @@ mod hierarchy;
 mod idempotency;
 mod list;
 mod one_group;
+mod packing;
 mod records;
 mod refusals;
 mod rehearsal;
@@ -27,4 +29,5 @@ mod rules;
 mod samples;
 mod shutdown;
 mod tenants;
+mod tls;
 mod traces;

@@ -373,7 +373,7 @@ fn failing_records_change_nothing_for_the_others() {
 
 #[test]
 fn the_depth_is_what_the_operator_says() {
-    let server = Server::start_with(["--max-depth", "2"]);
+    let server = Server::start_with(&["--max-depth", "2"]);
     let chain = json!([
         {"externalReferenceId": "a", "name": "n"},
         {"externalReferenceId": "b", "name": "n", "parentExternalReferenceId": "a"},

@@ -70,8 +70,12 @@ impl Process {
 
     /// Asks the process to stop, and goes on.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         // The shell's own `kill`: a minimal machine has no other.
-        let told = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
+        let told = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
         assert!(told.unwrap().success());
     }
 

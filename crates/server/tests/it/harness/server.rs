@@ -26,13 +26,32 @@ pub(crate) struct Server {
 impl Server {
     /// A first start: an empty data directory, a free port.
     pub(crate) fn start() -> Self {
-        Self::start_with([])
+        Self::start_with(&[])
     }
 
-    /// A first start with further options.
-    pub(crate) fn start_with<const N: usize>(options: [&str; N]) -> Self {
+    /// A first start with more options.
+    pub(crate) fn start_with(options: &[&str]) -> Self {
+        Self::first_start(|data| {
+            let mut command = serve(data);
+            command.args(options);
+            command
+        })
+    }
+
+    /// A first start under a limit that the shell sets.
+    pub(crate) fn start_limited(ulimit: &str) -> Self {
+        Self::first_start(|data| {
+            let command = serve(data);
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("{ulimit}; exec \"$@\""), "sh"]);
+            shell.arg(command.get_program()).args(command.get_args()).stdin(std::process::Stdio::null());
+            shell
+        })
+    }
+
+    fn first_start(command: impl FnOnce(&Path) -> Command) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let process = Process::spawn(serve(&data_in(directory.path())).args(options));
+        let process = Process::spawn(&mut command(&data_in(directory.path())));
         let address = address(&process);
         let key = process.wait_for("how to try it", first_key);
         Self { process, client: Client { address, key }, directory }
@@ -130,7 +149,8 @@ fn data_in(directory: &Path) -> PathBuf {
 
 fn address(process: &Process) -> SocketAddr {
     process.wait_for("where it listens", |log| {
-        complete_lines(log).find_map(|line| line.strip_prefix("listening on http://")?.parse().ok())
+        complete_lines(log)
+            .find_map(|line| line.strip_prefix("listening on ")?.split_once("://")?.1.parse().ok())
     })
 }
 
