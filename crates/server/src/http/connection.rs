@@ -18,6 +18,11 @@ use super::head::MAX_FIELDS;
 
 /// How long a client may take to send its request head (rules §10).
 const HEAD: Duration = Duration::from_secs(10);
+/// How long a connection that is open when the server is told to stop may still bring a request. It is told
+/// that the server is stopping, where a closed connection would leave the client to guess.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
+/// How often to look whether connections are left.
+const LOOK: Duration = Duration::from_millis(10);
 /// How long requests under way may take after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 /// How long to wait before accepting again when the process is out of file descriptors.
@@ -41,6 +46,14 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
         }
     }
     drop(listener);
+    let all_gone = async {
+        while graceful.count() > 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    if tokio::time::timeout(LAST_REQUESTS, all_gone).await.is_ok() {
+        return true;
+    }
     tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_ok()
 }
 
