@@ -140,6 +140,7 @@ fn by_reference() -> Value {
             "required": true,
             "description": "The key, percent-encoded, a slash too.",
             "schema": { "type": "string" },
+            "example": "g-full",
         }],
         "responses": responses(
             &[("200", "The group.", "Group", &[("group", include_str!("golden/group.json"))])],

@@ -26,8 +26,13 @@ pub(crate) struct Server {
 impl Server {
     /// A first start: an empty data directory, a free port.
     pub(crate) fn start() -> Self {
+        Self::start_logging("info")
+    }
+
+    /// The same, with a log of this level.
+    pub(crate) fn start_logging(level: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let process = Process::spawn(&mut serve(&data_in(directory.path())));
+        let process = Process::spawn(serve(&data_in(directory.path())).env("ROSTERD_LOG", level));
         let address = address(&process);
         let key = process.wait_for("how to try it", first_key);
         Self { process, client: Client { address, key }, directory }

@@ -1,0 +1,161 @@
+//! The catalogue of bad inputs (`../shared/bad_inputs.jsonl`; format: reliability.md §4): each case that
+//! touches contract 1, on a fresh tenant, and after it one good request on a new connection.
+//!
+//! What cannot hold as it stands there is listed in `table`, with the reason.
+
+mod case;
+mod judge;
+mod message;
+mod recipes;
+mod scene;
+mod table;
+mod talks;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Server};
+use case::Case;
+use recipes::Recipe;
+use scene::Scene;
+use table::{Stand, TABLE};
+
+const CATALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/bad_inputs.jsonl");
+const SERVERS: usize = 3;
+/// Some cases do little but wait.
+const WORKERS_A_SERVER: usize = 3;
+
+#[test]
+fn every_case_has_its_reaction() {
+    let Some(cases) = cases() else { return };
+    let servers: Vec<Server> = (0..SERVERS).map(|_| Server::start_logging("trace")).collect();
+    let seconds: Vec<Client> = servers.iter().map(scene::second_tenant).collect();
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for worker in 0..SERVERS * WORKERS_A_SERVER {
+            let (server, t2) = (&servers[worker % SERVERS], &seconds[worker % SERVERS]);
+            let (next, wrong, cases) = (&next, &wrong, &cases);
+            scope.spawn(move || {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(problem) = stands(server, t2, case) {
+                        wrong.lock().unwrap().push(format!("{}: {problem}", case.id()));
+                    }
+                }
+            });
+        }
+    });
+    let mut wrong = wrong.into_inner().unwrap();
+    let unknown =
+        TABLE.iter().filter(|(id, ..)| cases.len() > 1 && cases.iter().all(|case| case.id() != *id));
+    wrong.extend(unknown.map(|(id, ..)| format!("{id} is in the table, but not in the catalogue")));
+    for server in &servers {
+        check_log(server, &mut wrong);
+    }
+    tell(cases.len());
+    wrong.sort_unstable();
+    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// Our cases, slow ones first; on the machine that judges they must be there.
+fn cases() -> Option<Vec<Case>> {
+    let Ok(text) = std::fs::read_to_string(CATALOGUE) else {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{CATALOGUE} is not there");
+        eprintln!("skipped: {CATALOGUE} is not there");
+        return None;
+    };
+    let mut cases: Vec<Case> = Case::read(&text).into_iter().filter(Case::is_ours).collect();
+    // `ROSTERD_TEST_CASE` looks at one case alone.
+    if let Ok(only) = std::env::var("ROSTERD_TEST_CASE") {
+        cases.retain(|case| case.id() == only);
+    }
+    cases.sort_by_key(|case| !talks::is_slow(case.id()));
+    Some(cases)
+}
+
+/// Whether a case has the reaction that it should have, or, if the table lists it, has it not.
+fn stands(server: &Server, t2: &Client, case: &Case) -> Result<(), String> {
+    let stand = TABLE.iter().find(|(id, ..)| *id == case.id()).map(|(_, stand, _)| *stand);
+    let as_written = play(server, t2, case, case.expect());
+    match stand {
+        None => as_written,
+        Some(_) if as_written.is_ok() => Err("it holds as it stands: take it out of the table".into()),
+        Some(Stand::Waits) => Ok(()),
+        Some(Stand::Deviates(instead)) => {
+            let instead: Value = serde_json::from_str(instead).unwrap();
+            let mut expect = case.expect().clone();
+            for (name, value) in instead.as_object().unwrap() {
+                expect[name] = value.clone();
+            }
+            play(server, t2, case, &expect)
+        }
+    }
+}
+
+fn play(server: &Server, t2: &Client, case: &Case, expect: &Value) -> Result<(), String> {
+    static PLAYED: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("{}-{}", case.id().to_lowercase(), PLAYED.fetch_add(1, Ordering::Relaxed));
+    // The harness stops at a surprise; the other cases go on.
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        let scene = Scene::new(server, t2, &name, case);
+        if let Some(lack) = scene.lacks(case) {
+            return Err(format!("it needs {lack}"));
+        }
+        let verdict = match recipes::of(&scene, case) {
+            Recipe::Unknown => return Err("the runner has no recipe for it".to_owned()),
+            Recipe::Talk(talk) => talk(&scene, case, expect),
+            Recipe::Message(message) => message
+                .exchange(&scene, expect)
+                .map_err(|error| format!("no answer: {error}"))
+                .and_then(|reaction| judge::judge(&reaction, expect)),
+        };
+        verdict.and(well(&scene))
+    }));
+    played.unwrap_or_else(|_| Err("the runner stopped, see above".into()))
+}
+
+/// The server is well: one good request on a new connection.
+fn well(scene: &Scene<'_>) -> Result<(), String> {
+    let (status, answer) = scene.t1.upsert(&json!([{"externalReferenceId": "well", "name": "Well"}]));
+    if (status, &answer["summary"]["created"]) == (200, &json!(1)) {
+        Ok(())
+    } else {
+        Err(format!("the good request after it: {status} {answer}"))
+    }
+}
+
+/// No panic, and at the finest level of logging neither keys nor bodies (O-004).
+fn check_log(server: &Server, wrong: &mut Vec<String>) {
+    let log = server.process.log();
+    for line in log.lines().filter(|line| line.contains("panicked")) {
+        wrong.push(format!("a panic: {line:.500}"));
+    }
+    // The first key is shown once, to whoever starts the server for the first time.
+    for secret in ["rosterd_", "Bearer ", "Good one"] {
+        let lines = log.lines().filter(|line| line.starts_with('{') && line.contains(secret));
+        wrong.extend(lines.take(1).map(|line| format!("O-004: {secret:?} is in the log: {line:.500}")));
+    }
+}
+
+/// How many cases ran, and what became of the others.
+fn tell(cases: usize) {
+    let deviating = TABLE.iter().filter(|(_, stand, _)| matches!(stand, Stand::Deviates(_)));
+    let waiting = TABLE.iter().filter(|(_, stand, _)| matches!(stand, Stand::Waits));
+    for (id, stand, reason) in TABLE {
+        let word = if matches!(stand, Stand::Waits) { "waits for" } else { "deviates:" };
+        eprintln!("{id} {word} {reason}");
+    }
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    waiting.clone().for_each(|(_, _, reason)| *reasons.entry(reason).or_default() += 1);
+    let waits: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} for {reason}")).collect();
+    eprintln!(
+        "{} run, {} of them deviating with reason, {} waiting: {}",
+        cases - waiting.clone().count(),
+        deviating.count(),
+        waiting.count(),
+        waits.join("; ")
+    );
+}
