@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
 use case::Case;
+use message::Reaction;
 use recipes::Recipe;
 use scene::Scene;
 use table::{Stand, TABLE};
@@ -28,6 +29,8 @@ const CATALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/ba
 const SERVERS: usize = 3;
 /// Some cases do little but wait.
 const WORKERS_A_SERVER: usize = 3;
+/// How many groups of an answer are looked up one by one.
+const READ_BACK: usize = 10;
 
 #[test]
 fn every_case_has_its_reaction() {
@@ -55,7 +58,7 @@ fn every_case_has_its_reaction() {
     for server in &servers {
         check_log(server, &mut wrong);
     }
-    tell(cases.len());
+    tell(&cases);
     wrong.sort_unstable();
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
@@ -110,11 +113,29 @@ fn play(server: &Server, t2: &Client, case: &Case, expect: &Value) -> Result<(),
             Recipe::Message(message) => message
                 .exchange(&scene, expect)
                 .map_err(|error| format!("no answer: {error}"))
-                .and_then(|reaction| judge::judge(&reaction, expect)),
+                .and_then(|reaction| {
+                    judge::judge(&reaction, expect)?;
+                    read_back(&scene, &reaction)
+                }),
         };
         verdict.and(well(&scene))
     }));
     played.unwrap_or_else(|_| Err("the runner stopped, see above".into()))
+}
+
+/// What was done is found under its own name, as it stands in the list.
+fn read_back(scene: &Scene<'_>, reaction: &Reaction) -> Result<(), String> {
+    let answer: Value = serde_json::from_slice(&reaction.answer.body).unwrap_or(Value::Null);
+    let results = answer["results"].as_array().map_or(&[][..], Vec::as_slice);
+    for result in results.iter().take(READ_BACK).filter(|result| result["status"] != "failed") {
+        let key = result.get("canonicalKey").unwrap_or(&result["externalReferenceId"]).as_str().unwrap();
+        let found = scene.t1.find(key);
+        let listed = reaction.after.t1.iter().find(|group| group["id"] == result["id"]);
+        if found.status != 200 || Some(&found.json()) != listed {
+            return Err(format!("{key:?} is found as {}, listed as {listed:?}", found.text()));
+        }
+    }
+    Ok(())
 }
 
 /// The server is well: one good request on a new connection.
@@ -141,21 +162,23 @@ fn check_log(server: &Server, wrong: &mut Vec<String>) {
 }
 
 /// How many cases ran, and what became of the others.
-fn tell(cases: usize) {
-    let deviating = TABLE.iter().filter(|(_, stand, _)| matches!(stand, Stand::Deviates(_)));
-    let waiting = TABLE.iter().filter(|(_, stand, _)| matches!(stand, Stand::Waits));
-    for (id, stand, reason) in TABLE {
-        let word = if matches!(stand, Stand::Waits) { "waits for" } else { "deviates:" };
-        eprintln!("{id} {word} {reason}");
+fn tell(cases: &[Case]) {
+    let listed = TABLE.iter().filter(|(id, ..)| cases.iter().any(|case| case.id() == *id));
+    let (mut deviating, mut waiting) = (0, BTreeMap::<&str, usize>::new());
+    for (id, stand, reason) in listed {
+        match stand {
+            Stand::Deviates(_) => {
+                eprintln!("{id} deviates: {reason}");
+                deviating += 1;
+            }
+            Stand::Waits => {
+                eprintln!("{id} waits for {reason}");
+                *waiting.entry(reason).or_default() += 1;
+            }
+        }
     }
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    waiting.clone().for_each(|(_, _, reason)| *reasons.entry(reason).or_default() += 1);
-    let waits: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} for {reason}")).collect();
-    eprintln!(
-        "{} run, {} of them deviating with reason, {} waiting: {}",
-        cases - waiting.clone().count(),
-        deviating.count(),
-        waiting.count(),
-        waits.join("; ")
-    );
+    let waits: usize = waiting.values().sum();
+    let run = cases.len() - deviating - waits;
+    let waiting: Vec<String> = waiting.iter().map(|(reason, count)| format!("{reason} ({count})")).collect();
+    eprintln!("{run} run, {deviating} deviating with reason, {waits} waiting for {}", waiting.join(", "));
 }
