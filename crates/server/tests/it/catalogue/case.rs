@@ -12,6 +12,11 @@ impl Case {
         text.lines().map(|line| Self(serde_json::from_str(line).unwrap())).collect()
     }
 
+    /// A case of the runner's own.
+    pub(super) fn of(case: Value) -> Self {
+        Self(case)
+    }
+
     pub(super) fn id(&self) -> &str {
         self.0["id"].as_str().unwrap()
     }

@@ -11,8 +11,10 @@ use super::case::Case;
 use super::scene::{Scene, State};
 use crate::harness::{Answer, Client, UPSERT};
 
-/// How long an answer, or the end of a connection, may take at most.
+/// How long an answer may take at most.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How soon a connection ends that is to be closed. One that is kept ends too, for idleness, but later.
+const AT_ONCE: Duration = Duration::from_secs(4);
 
 /// A request, not yet sent.
 #[derive(Debug, Clone)]
@@ -151,6 +153,7 @@ pub(super) fn open(client: &Client) -> io::Result<TcpStream> {
 
 /// Whether nothing more comes but the end, be it a reset.
 fn ends(stream: &mut BufReader<TcpStream>) -> bool {
+    stream.get_ref().set_read_timeout(Some(AT_ONCE)).unwrap();
     match stream.read(&mut [0; 1]) {
         Ok(bytes) => bytes == 0,
         Err(error) => error.kind() == io::ErrorKind::ConnectionReset,

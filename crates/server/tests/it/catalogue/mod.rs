@@ -63,6 +63,46 @@ fn every_case_has_its_reaction() {
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
+/// A runner that finds nothing proves nothing: each expectation that is not met is noticed.
+#[test]
+fn what_is_wrong_is_noticed() {
+    let server = Server::start();
+    let t2 = scene::second_tenant(&server);
+    let body =
+        r#"{"groups":[{"externalReferenceId":"bad-1","name":5},{"externalReferenceId":"ok-1","name":"n"}]}"#;
+    let failed = json!({"i": 0, "outcome": "failed", "code": "VALIDATION_ERROR", "reason": "WRONG_TYPE", "field": "name"});
+    let expect = json!({"status": 207, "records": [failed, {"i": 1, "outcome": "created"}], "state": "others_applied"});
+    let case = |expect: &Value| Case::of(json!({"id": "x", "endpoint": "A", "body": body, "expect": expect}));
+    let play = |expect: &Value| play(&server, &t2, &case(expect), expect);
+    assert_eq!(play(&expect), Ok(()));
+    for (place, other) in [
+        ("/status", json!(200)),
+        ("/state", json!("unchanged")),
+        ("/records/0/outcome", json!("updated")),
+        ("/records/0/code", json!("REQUIRED_FIELD_MISSING")),
+        ("/records/0/reason", json!("EMPTY")),
+        ("/records/0/field", json!("description")),
+        ("/records/1/outcome", json!("unchanged")),
+        ("/records", json!([{"i": 0, "outcome": "failed"}])),
+        ("/records", json!("2 created")),
+        ("/records", json!("0 and 1 failed VALIDATION_ERROR")),
+    ] {
+        let mut wrong = expect.clone();
+        *wrong.pointer_mut(place).unwrap() = other.clone();
+        assert!(play(&wrong).is_err(), "{place} {other}");
+    }
+    for (member, value) in [
+        ("code", json!("VALIDATION_ERROR")),
+        ("connection", json!("close")),
+        ("header", json!({"Allow": "POST"})),
+        ("header", json!({"Content-Length": "1..2"})),
+    ] {
+        let mut wrong = expect.clone();
+        wrong[member] = value;
+        assert!(play(&wrong).is_err(), "{member}");
+    }
+}
+
 /// Our cases, slow ones first; on the machine that judges they must be there.
 fn cases() -> Option<Vec<Case>> {
     let Ok(text) = std::fs::read_to_string(CATALOGUE) else {
