@@ -22,8 +22,11 @@ pub(super) fn check(head: &request::Parts) -> Result<(), Refusal> {
         return Err(Refusal::HeadersTooLarge);
     }
     check_host(headers)?;
-    let codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    if codings.map(HeaderValue::as_bytes).any(|coding| !coding.eq_ignore_ascii_case(b"chunked")) {
+    // Several lines are one list, in which `chunked` may stand once; hyper looks at the last line alone.
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes);
+    if codings.next().is_some_and(|coding| !coding.eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+    {
         return Err(Refusal::NotImplemented { reason: "TRANSFER_CODING" });
     }
     let expectation = headers.get(header::EXPECT).map(HeaderValue::as_bytes);
@@ -74,6 +77,10 @@ mod tests {
             (vec![host, ("transfer-encoding", "chunked")], ""),
             (vec![host, ("transfer-encoding", "Chunked")], ""),
             (vec![host, ("transfer-encoding", "gzip, chunked")], "NOT_IMPLEMENTED"),
+            (
+                vec![host, ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+                "NOT_IMPLEMENTED",
+            ),
             (vec![host, ("expect", "100-continue")], ""),
             (vec![host, ("expect", "200-ok")], "EXPECTATION_FAILED"),
             (vec![host, ("x-large", &"a".repeat(MAX_HEADERS - 12))], ""),
