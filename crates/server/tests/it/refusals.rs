@@ -322,6 +322,8 @@ fn heads() {
     for (exchange, status, code, reason) in [
         (post().without("host"), 400, "BAD_REQUEST", "MISSING_HOST"),
         (post().header("host", "evil"), 400, "BAD_REQUEST", "MULTIPLE_HOST"),
+        (post().with("host", ""), 400, "BAD_REQUEST", "INVALID_HOST"),
+        (post().with("host", "a b/c"), 400, "BAD_REQUEST", "INVALID_HOST"),
         (server.client.get(GROUPS).without("host"), 400, "BAD_REQUEST", "MISSING_HOST"),
         (packed, 501, "NOT_IMPLEMENTED", "TRANSFER_CODING"),
         (chunked_twice, 501, "NOT_IMPLEMENTED", "TRANSFER_CODING"),
