@@ -12,6 +12,10 @@ serve *ARGUMENTS:
 test *ARGUMENTS:
     scripts/test {{ARGUMENTS}}
 
+# Fuzz each target for so many seconds
+fuzz SECONDS="60":
+    scripts/fuzz {{SECONDS}}
+
 # Everything that CI checks
 ci:
     .ci/run

@@ -99,7 +99,6 @@ fn upsert() -> Value {
                     the same key is done once; sent again, it gets the first answer again, with the header \
                     Idempotent-Replayed: true.",
                 "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
-                "example": "sync-2026-11-22-0001",
             },
         ],
         "requestBody": {
@@ -289,6 +288,10 @@ impl Subject {
             "required": true,
             "description": description,
             "schema": { "type": "string" },
+            "example": match self {
+                Self::Id => "1",
+                Self::Reference => "g-full",
+            },
         })
     }
 }

@@ -36,7 +36,8 @@ pub(crate) struct Entrance {
 struct House {
     tls: Option<Arc<Tls>>,
     router: Router,
-    stop: CancellationToken,
+    /// Connections end behind the request that is under way.
+    close: CancellationToken,
 }
 
 /// Serves until `stop` is cancelled; then finishes what is under way, for at most 30 seconds. Returns
@@ -44,7 +45,8 @@ struct House {
 pub(crate) async fn serve(entrance: Entrance, router: Router, stop: CancellationToken) -> bool {
     let Entrance { listener, limits, tls } = entrance;
     let places = Places::new(limits);
-    let house = Arc::new(House { tls, router, stop: stop.clone() });
+    let close = CancellationToken::new();
+    let house = Arc::new(House { tls, router, close: close.clone() });
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -68,6 +70,12 @@ pub(crate) async fn serve(entrance: Entrance, router: Router, stop: Cancellation
     }
     drop(listener);
     connections.close();
+    // A client on an open connection is told that the server is stopping, where a closed connection would
+    // leave it to guess.
+    if timeout(DEADLINES.last_requests, connections.wait()).await.is_ok() {
+        return true;
+    }
+    close.cancel();
     timeout(DEADLINES.drain, connections.wait()).await.is_ok()
 }
 
@@ -124,7 +132,7 @@ where
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = house.stop.cancelled() => {
+        () = house.close.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -230,7 +238,7 @@ mod tests {
         let place = places.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).await.unwrap();
         let (heard, started) = (Arc::clone(&script.heard), Instant::now());
         let stream = Stall::new(script, DEADLINES.write);
-        let ended = greet(stream, &place, &House { tls, router, stop: CancellationToken::new() }).await;
+        let ended = greet(stream, &place, &House { tls, router, close: CancellationToken::new() }).await;
         let heard = String::from_utf8(heard.lock().unwrap().clone()).unwrap();
         (ended.is_ok(), started.elapsed().as_secs(), heard)
     }

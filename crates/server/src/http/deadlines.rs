@@ -19,6 +19,8 @@ pub(super) struct Deadlines {
     pub(super) arrival: Duration,
     /// For which a client may take nothing of its answer.
     pub(super) write: Duration,
+    /// In which an open connection may still bring a request after the server was told to stop, to be told so.
+    pub(super) last_requests: Duration,
     /// For requests under way after the server was told to stop.
     pub(super) drain: Duration,
     /// Before accepting again when the process is out of file descriptors.
@@ -33,6 +35,7 @@ pub(super) const DEADLINES: Deadlines = Deadlines {
     rate: 1 << 10,
     arrival: Duration::from_mins(1),
     write: Duration::from_mins(1),
+    last_requests: Duration::from_secs(1),
     drain: Duration::from_secs(30),
     accept_pause: Duration::from_millis(50),
 };

@@ -1,6 +1,7 @@
 //! What the head of a request must look like before anything else is asked. hyper alone lets all of
 //! this through (RFC 9112 §§3.2, 6.1; RFC 9110 §10.1.1).
 
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, header, request};
 use faces::groups::Refusal;
 
@@ -22,8 +23,11 @@ pub(super) fn check(head: &request::Parts) -> Result<(), Refusal> {
         return Err(Refusal::HeadersTooLarge);
     }
     check_host(headers)?;
-    let codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    if codings.map(HeaderValue::as_bytes).any(|coding| !coding.eq_ignore_ascii_case(b"chunked")) {
+    // Several lines are one list, in which `chunked` may stand once; hyper looks at the last line alone.
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes);
+    if codings.next().is_some_and(|coding| !coding.eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+    {
         return Err(Refusal::NotImplemented { reason: "TRANSFER_CODING" });
     }
     let expectation = headers.get(header::EXPECT).map(HeaderValue::as_bytes);
@@ -42,14 +46,19 @@ fn target_size(head: &request::Parts) -> usize {
 }
 
 fn check_host(headers: &HeaderMap) -> Result<(), Refusal> {
-    match headers.get_all(header::HOST).iter().count() {
-        1 => Ok(()),
-        0 => Err(Refusal::BadRequest { reason: "MISSING_HOST", detail: "The request has no Host header." }),
-        _ => Err(Refusal::BadRequest {
-            reason: "MULTIPLE_HOST",
-            detail: "The request has more than one Host header.",
-        }),
-    }
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (reason, detail) = match (hosts.next(), hosts.next()) {
+        (Some(host), None) if is_authority(host) => return Ok(()),
+        (Some(_), None) => ("INVALID_HOST", "The Host header is not a host with or without a port."),
+        (None, _) => ("MISSING_HOST", "The request has no Host header."),
+        _ => ("MULTIPLE_HOST", "The request has more than one Host header."),
+    };
+    Err(Refusal::BadRequest { reason, detail })
+}
+
+/// A host, with or without a port; no user.
+fn is_authority(host: &HeaderValue) -> bool {
+    host.to_str().is_ok_and(|text| !text.contains('@') && text.parse::<Authority>().is_ok())
 }
 
 #[cfg(test)]
@@ -71,9 +80,19 @@ mod tests {
             (vec![host], ""),
             (vec![], "BAD_REQUEST"),
             (vec![host, ("host", "evil")], "BAD_REQUEST"),
+            (vec![("host", "groups.example.com:8080")], ""),
+            (vec![("host", "[::1]:8080")], ""),
+            (vec![("host", "")], "BAD_REQUEST"),
+            (vec![("host", "a, b")], "BAD_REQUEST"),
+            (vec![("host", "a/b")], "BAD_REQUEST"),
+            (vec![("host", "user@h")], "BAD_REQUEST"),
             (vec![host, ("transfer-encoding", "chunked")], ""),
             (vec![host, ("transfer-encoding", "Chunked")], ""),
             (vec![host, ("transfer-encoding", "gzip, chunked")], "NOT_IMPLEMENTED"),
+            (
+                vec![host, ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+                "NOT_IMPLEMENTED",
+            ),
             (vec![host, ("expect", "100-continue")], ""),
             (vec![host, ("expect", "200-ok")], "EXPECTATION_FAILED"),
             (vec![host, ("x-large", &"a".repeat(MAX_HEADERS - 12))], ""),

@@ -9,10 +9,12 @@
     reason = "seeds and skipped tests are told to whoever reads the test's output"
 )]
 
+mod catalogue;
 mod concurrency;
 mod connections;
 mod crash;
 mod descriptions;
+mod examples;
 mod extremes;
 mod first_run;
 mod golden_path;

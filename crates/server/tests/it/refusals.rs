@@ -319,11 +319,16 @@ fn heads() {
     };
     let preflight = server.client.get(UPSERT).method("OPTIONS").header("origin", "https://elsewhere.example");
     let packed = post().without("content-length").header("transfer-encoding", "gzip, chunked");
+    let chunked_twice = post().without("content-length").header("transfer-encoding", "chunked");
+    let chunked_twice = chunked_twice.header("transfer-encoding", "chunked");
     for (exchange, status, code, reason) in [
         (post().without("host"), 400, "BAD_REQUEST", "MISSING_HOST"),
         (post().header("host", "evil"), 400, "BAD_REQUEST", "MULTIPLE_HOST"),
+        (post().with("host", ""), 400, "BAD_REQUEST", "INVALID_HOST"),
+        (post().with("host", "a b/c"), 400, "BAD_REQUEST", "INVALID_HOST"),
         (server.client.get(GROUPS).without("host"), 400, "BAD_REQUEST", "MISSING_HOST"),
         (packed, 501, "NOT_IMPLEMENTED", "TRANSFER_CODING"),
+        (chunked_twice, 501, "NOT_IMPLEMENTED", "TRANSFER_CODING"),
         (post().header("expect", "200-ok"), 417, "EXPECTATION_FAILED", ""),
         (fields(60), 431, "HEADERS_TOO_LARGE", ""),
         (post().header("x-large", "x".repeat(33 << 10)), 431, "HEADERS_TOO_LARGE", ""),

@@ -1,7 +1,7 @@
 //! An HTTP client that sends exactly what a test says, one connection a request.
 
 use std::fmt::Write as _;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::{Value, json};
@@ -30,11 +30,7 @@ impl Client {
     }
 
     pub(crate) fn post(&self, target: &str, body: impl Into<Vec<u8>>) -> Exchange {
-        let body = body.into();
-        let length = body.len().to_string();
-        let exchange = Exchange::new(self, "POST", target);
-        let exchange = exchange.header("content-type", "application/json").header("content-length", &length);
-        Exchange { body, ..exchange }
+        Exchange::new(self, "POST", target).with_body(body)
     }
 
     /// Sends records; gives the status and the answer.
@@ -113,6 +109,14 @@ impl Exchange {
             .header("host", client.address.to_string())
             .header("connection", "close")
             .header("authorization", format!("Bearer {}", client.key))
+    }
+
+    /// A body in JSON.
+    pub(crate) fn with_body(self, body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        let length = body.len().to_string();
+        let exchange = self.with("content-type", "application/json").with("content-length", length);
+        Self { body, ..exchange }
     }
 
     /// Another method.
@@ -202,6 +206,21 @@ impl Answer {
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         let expected = if request_line.starts_with("HEAD ") { 0 } else { length };
         if answer.body.len() == expected { Ok(answer) } else { Err(ended.err().unwrap_or_else(cut)) }
+    }
+
+    /// The next answer on a connection that may go on.
+    pub(crate) fn next(stream: &mut impl BufRead) -> io::Result<Self> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            if stream.read_until(b'\n', &mut head)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let mut answer = Self::parse(&head, Vec::new());
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        answer.body.resize(length, 0);
+        stream.read_exact(&mut answer.body)?;
+        Ok(answer)
     }
 
     fn parse(head: &[u8], body: Vec<u8>) -> Self {

@@ -38,6 +38,15 @@ impl Server {
         })
     }
 
+    /// A first start with a log of this level.
+    pub(crate) fn start_logging(level: &str) -> Self {
+        Self::first_start(|data| {
+            let mut command = serve(data);
+            command.env("ROSTERD_LOG", level);
+            command
+        })
+    }
+
     /// A first start under a limit that the shell sets.
     pub(crate) fn start_limited(ulimit: &str) -> Self {
         Self::first_start(|data| {

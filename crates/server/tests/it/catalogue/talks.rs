@@ -1,0 +1,323 @@
+//! The cases that are more than one request and its answer, by id.
+
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::case::Case;
+use super::judge::{Findings, judge};
+use super::message::{Message, open};
+use super::recipes::{self, BODY_OK, Talk};
+use super::scene::Scene;
+use crate::harness::{Answer, GROUPS, Server, UPSERT};
+
+/// How late the end of a connection may come after the moment the catalogue names.
+const SLACK: Duration = Duration::from_secs(3);
+
+pub(super) fn of(id: &str) -> Option<Talk> {
+    Some(match id {
+        "T-033" => reset_in_mid_body,
+        "T-034" => gone_before_the_answer,
+        "T-036" => dripped_head,
+        "T-037" => silence,
+        "T-040" => stalled_body,
+        "T-060" => pipelined,
+        "L-016" => too_late,
+        "V-007" => by_any_path,
+        "V-012" => nothing_leaks,
+        "P-001" | "P-003" | "P-006" => again,
+        "P-004" => elsewhere_before,
+        "P-007" => refused_before,
+        "P-015" => changed_in_between,
+        "O-003" => injected,
+        // Looked for in the logs of the whole run, when it is over.
+        "O-004" => |_, _, _| Ok(()),
+        _ => return None,
+    })
+}
+
+/// Those that take ten seconds: they are begun first.
+pub(super) fn is_slow(id: &str) -> bool {
+    ["T-036", "T-037", "T-040"].contains(&id)
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn reset_in_mid_body(scene: &Scene<'_>, _: &Case, _: &Value) -> Result<(), String> {
+    let before = scene.state();
+    let message = Message::upsert(&scene.t1, BODY_OK).bytes();
+    let head = message.len() - BODY_OK.len();
+    for end in (head..message.len()).step_by(10) {
+        let mut stream = open(&scene.t1).map_err(text)?;
+        stream.write_all(&message[..end]).map_err(text)?;
+        reset(stream);
+    }
+    let mut findings = Findings::default();
+    findings.holds("the state moved", scene.state() == before);
+    findings.verdict()
+}
+
+/// Ends a connection by a reset: what the answer to a closing peer with unread bytes would be.
+fn reset(stream: TcpStream) {
+    let socket = tokio::net::TcpSocket::from_std_stream(stream);
+    socket.set_zero_linger().unwrap();
+}
+
+fn gone_before_the_answer(scene: &Scene<'_>, _: &Case, _: &Value) -> Result<(), String> {
+    let mut stream = open(&scene.t1).map_err(text)?;
+    let body = recipes::batch(&recipes::numbered(1000));
+    stream.write_all(&Message::upsert(&scene.t1, body).bytes()).map_err(text)?;
+    drop(stream);
+    let mut findings = Findings::default();
+    for _ in 0..10 {
+        let state = scene.state().t1;
+        let there = state.iter().filter(|group| group["name"] == "n").count();
+        findings.holds(&format!("{there} of 1000 records are there"), [0, 1000].contains(&there));
+    }
+    findings.verdict()
+}
+
+/// Sends something again and again until the server has had enough; how it ended, and when.
+fn until_it_ends(scene: &Scene<'_>, first: &[u8], again: &[u8]) -> Result<(String, Duration), String> {
+    let mut stream = open(&scene.t1).map_err(text)?;
+    let begun = Instant::now();
+    stream.write_all(first).map_err(text)?;
+    stream.set_read_timeout(Some(Duration::from_secs(2))).map_err(text)?;
+    let mut answer = Vec::new();
+    while begun.elapsed() < Duration::from_secs(20) {
+        let mut bytes = [0; 4096];
+        match stream.read(&mut bytes) {
+            Ok(0) => break,
+            Ok(count) => answer.extend_from_slice(&bytes[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                if stream.write_all(again).is_err() {
+                    break;
+                }
+            }
+            Err(_) => break,
+        }
+    }
+    Ok((String::from_utf8_lossy(&answer).into_owned(), begun.elapsed()))
+}
+
+/// The connection ends after ten seconds with this answer.
+fn ends(scene: &Scene<'_>, first: &[u8], again: &[u8], answers: &[&str]) -> Result<(), String> {
+    let before = scene.state();
+    let (answer, after) = until_it_ends(scene, first, again)?;
+    let mut findings = Findings::default();
+    findings.holds(&format!("open for {after:?}"), after < Duration::from_secs(10) + SLACK);
+    findings.holds(&format!("answered {answer:?}"), answers.iter().any(|known| answer.contains(known)));
+    findings.holds("the state moved", scene.state() == before);
+    findings.verdict()
+}
+
+fn dripped_head(scene: &Scene<'_>, _: &Case, _: &Value) -> Result<(), String> {
+    ends(scene, b"GET /v3/groups HTTP/1.1\r\nHost: h\r\n", b"X-A: b\r\n", &["", " 408 "])
+}
+
+fn silence(scene: &Scene<'_>, _: &Case, _: &Value) -> Result<(), String> {
+    ends(scene, b"", b"", &[""])
+}
+
+fn stalled_body(scene: &Scene<'_>, _: &Case, _: &Value) -> Result<(), String> {
+    let message = Message { body: b"{".into(), ..Message::upsert(&scene.t1, "") };
+    ends(scene, &message.header("content-length", "1000").bytes(), b"", &[r#""code":"REQUEST_TIMEOUT""#])
+}
+
+fn pipelined(scene: &Scene<'_>, _: &Case, _: &Value) -> Result<(), String> {
+    let body = |number: usize| recipes::batch(&recipes::numbered(number + 1)[number..]);
+    let requests: Vec<u8> =
+        (0..100).flat_map(|number| Message::upsert(&scene.t1, body(number)).bytes()).collect();
+    let mut stream = open(&scene.t1).map_err(text)?;
+    stream.write_all(&requests).map_err(text)?;
+    let mut stream = BufReader::new(stream);
+    let mut findings = Findings::default();
+    for number in 0..100 {
+        let answer = Answer::next(&mut stream).map_err(text)?;
+        let key = &answer.json()["results"][0]["externalReferenceId"];
+        findings.same("answer", (answer.status, key), (200, &json!(format!("n-{number}"))));
+    }
+    findings.verdict()
+}
+
+/// A batch on connections that were open when the server was told to stop.
+fn too_late(_: &Scene<'_>, _: &Case, expect: &Value) -> Result<(), String> {
+    let server = Server::start();
+    let bytes = Message::upsert(&server.client, BODY_OK).bytes();
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        let mut stream = open(&server.client).map_err(text)?;
+        stream
+            .write_all(
+                &Message {
+                    method: "GET".into(),
+                    target: GROUPS.into(),
+                    ..Message::upsert(&server.client, "")
+                }
+                .bytes(),
+            )
+            .map_err(text)?;
+        let mut stream = BufReader::new(stream);
+        Answer::next(&mut stream).map_err(text)?;
+        stream.get_mut().write_all(&bytes[..30]).map_err(text)?;
+        waiting.push(stream);
+    }
+    // When a later connection is answered, what came before is there.
+    server.client.get("/readyz").send();
+    server.process.terminate();
+    server
+        .process
+        .wait_for("that it is stopping", |log| log.contains("\"message\":\"stopping").then_some(()));
+    let mut findings = Findings::default();
+    let mut answered = 0;
+    for stream in &mut waiting {
+        // One on which nothing of the request was seen may be closed instead.
+        if stream.get_mut().write_all(&bytes[30..]).is_err() {
+            continue;
+        }
+        let Ok(answer) = Answer::next(stream) else { continue };
+        answered += 1;
+        findings.same("status", Some(u64::from(answer.status)), expect["status"].as_u64());
+        findings.same("code", &answer.json()["code"], &expect["code"]);
+        findings.same("connection", answer.header("connection"), expect["connection"].as_str());
+        let seconds: Option<u32> = answer.header("retry-after").and_then(|text| text.parse().ok());
+        findings.holds("Retry-After", seconds.is_some_and(|seconds| (1..=30).contains(&seconds)));
+    }
+    findings.holds("nobody was answered", answered > 0);
+    findings.verdict()
+}
+
+/// Every path of the document with each name that T2's groups have: byte for byte what nobody's name gives.
+fn by_any_path(scene: &Scene<'_>, _: &Case, expect: &Value) -> Result<(), String> {
+    // Ids are counted in each tenant: T2 gets more groups than T1 has, so that one id is T2's alone.
+    let more: Value =
+        (0..50).map(|number| json!({"externalReferenceId": format!("t2-{number}"), "name": "n"})).collect();
+    assert_eq!(scene.t2.upsert(&more).0, 200);
+    let group = scene.t2.group("t2-49");
+    let before = scene.state();
+    let document = scene.t1.get("/openapi.json").send().json();
+    let mut findings = Findings::default();
+    let mut tried = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let Some((start, rest)) = path.split_once('{') else { continue };
+        let (parameter, end) = rest.split_once('}').unwrap();
+        let (theirs, nobodys) = match parameter {
+            "externalReferenceId" => ("t2-only", "nobody"),
+            _ => (group["id"].as_str().unwrap(), "9007199254740991"),
+        };
+        for method in item.as_object().unwrap().keys().filter(|method| *method != "parameters") {
+            let ask = |name: &str| {
+                let exchange = scene.t1.post(&format!("{start}{name}{end}"), "{}");
+                exchange.method(&method.to_uppercase()).header("x-request-id", "same").send()
+            };
+            let (answer, other) = (ask(theirs), ask(nobodys));
+            findings.same("status", Some(u64::from(answer.status)), expect["status"].as_u64());
+            findings.same("code", &answer.json()["code"], &expect["code"]);
+            findings.same("body", answer.text(), other.text());
+            tried += 1;
+        }
+    }
+    findings.holds("no path was tried", tried > 0);
+    findings.holds("the state moved", scene.state() == before);
+    findings.verdict()
+}
+
+/// What T1 sees while T2 writes: nothing. With a second tenant of its own, because it writes there.
+fn nothing_leaks(scene: &Scene<'_>, _: &Case, _: &Value) -> Result<(), String> {
+    let other = scene.server.new_tenant("busy");
+    let look = || {
+        let targets =
+            [format!("{GROUPS}?limit=2"), GROUPS.to_owned(), "/v3/groups/by-reference-id/n-1".into()];
+        let mut seen: Vec<String> = targets
+            .iter()
+            .map(|target| {
+                let answer = scene.t1.get(target).header("x-request-id", "same").send();
+                format!("{:?} {}", answer.header("etag"), answer.text())
+            })
+            .collect();
+        let rehearsal = scene.t1.post(&format!("{UPSERT}?dryRun=true"), BODY_OK).send();
+        seen.push(rehearsal.text().to_owned());
+        seen
+    };
+    let before = look();
+    let next = |key: &str| {
+        let answer = scene.t1.upsert(&json!([{"externalReferenceId": key, "name": "n"}])).1;
+        answer["results"][0]["id"].as_str().unwrap().parse::<i64>().unwrap()
+    };
+    let mut findings = Findings::default();
+    findings.same("the other's answer", other.upsert(&recipes::numbered(1000).into()).0, 200);
+    findings.same("what is seen", look(), before);
+    let first = next("a");
+    other.upsert(&json!([{"externalReferenceId": "more", "name": "n"}]));
+    findings.same("the next id", next("b"), first + 1);
+    findings.verdict()
+}
+
+/// The same again, and the answer as the first one.
+fn again(scene: &Scene<'_>, case: &Case, expect: &Value) -> Result<(), String> {
+    let message = Message::of(scene, case);
+    let first = if case.id() == "P-003" {
+        Message { body: BODY_OK.into(), ..message.clone() }
+    } else {
+        message.clone()
+    };
+    let first = first.exchange(scene, expect).map_err(text)?.answer;
+    let reaction = message.exchange(scene, expect).map_err(text)?;
+    let mut findings = Findings::default();
+    findings.holds("the state moved", reaction.before == reaction.after);
+    if case.id() != "P-003" {
+        findings.same("the answer", &reaction.answer.body, &first.body);
+    }
+    findings.verdict()?;
+    // That nothing moved the second time is settled; the answer still says what moved the first time.
+    let mut expect = expect.clone();
+    expect["state"] = "unchanged".into();
+    judge(&reaction, &expect)
+}
+
+fn elsewhere_before(scene: &Scene<'_>, case: &Case, expect: &Value) -> Result<(), String> {
+    let message = Message::of(scene, case);
+    let before = Message { target: UPSERT.into(), body: BODY_OK.into(), ..message.clone() };
+    before.exchange(scene, expect).map_err(text)?;
+    judge(&message.exchange(scene, expect).map_err(text)?, expect)
+}
+
+fn refused_before(scene: &Scene<'_>, case: &Case, expect: &Value) -> Result<(), String> {
+    let message = Message::of(scene, case);
+    let broken = Message { body: BODY_OK.as_bytes()[..20].into(), ..message.clone() };
+    let refused = broken.exchange(scene, expect).map_err(text)?;
+    let mut findings = Findings::default();
+    findings.same("status of the broken one", refused.answer.status, 400);
+    findings.verdict()?;
+    judge(&message.exchange(scene, expect).map_err(text)?, expect)
+}
+
+fn changed_in_between(scene: &Scene<'_>, _: &Case, expect: &Value) -> Result<(), String> {
+    let named = |name: &str| recipes::batch(&[json!({"externalReferenceId": "x-1", "name": name})]);
+    for name in ["a", "b"] {
+        scene.t1.post(UPSERT, named(name)).send();
+    }
+    let reaction = Message::upsert(&scene.t1, named("a")).exchange(scene, expect).map_err(text)?;
+    judge(&reaction, expect)
+}
+
+/// Names, ids and paths with line ends and escapes: every line of the log is one object, in plain text.
+fn injected(scene: &Scene<'_>, case: &Case, expect: &Value) -> Result<(), String> {
+    let message = Message::upsert(&scene.t1, "");
+    let Some(body) = recipes::with_body(&message, case.id()) else { return Err("no recipe".into()) };
+    let sent = body.header("x-request-id", "\"},{\"message\":\"forged");
+    judge(&sent.exchange(scene, expect).map_err(text)?, expect)?;
+    scene.t1.get("/v3/groups/by-reference-id/a%0D%0A%1B%5B31m").send();
+    let log = scene.server.process.log();
+    let mut findings = Findings::default();
+    findings.holds("an escape in the log", !log.contains('\u{1b}'));
+    // The line that is being written may not be there in full.
+    let lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n') && line.starts_with('{'));
+    let broken = lines.filter(|line| serde_json::from_str::<Value>(line).is_err()).count();
+    findings.same("broken lines in the log", broken, 0);
+    findings.verdict()
+}
