@@ -4,16 +4,21 @@
 //! that: nothing is locked, nothing is written. Otherwise the plan goes to the writer; if the tenant's
 //! revision has moved meanwhile, the batch is planned again there, by the same function.
 
+mod once;
+mod reads;
+
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use directory::{
-    Batch, Clock, Filter, GroupId, GroupView, Listed, LookupKey, Outcome, Page, Place, Plan, PlanContext,
-    TenantId, Timestamp, Tree, TreePage, needs, needs_hierarchy, plan,
+    Batch, Clock, Outcome, Plan, PlanContext, TenantId, Timestamp, needs, needs_hierarchy, plan,
 };
 use store::{Reader, Store, StoreError, StoredAnswer, Transaction};
 
 use crate::auth::{self, Principal};
+use once::UnderWay;
+pub(crate) use once::{Fate, Once};
+pub(crate) use reads::Named;
 
 /// How often a batch is planned anew when the store reports a race that its plan missed.
 const ATTEMPTS: usize = 3;
@@ -30,33 +35,11 @@ pub(crate) struct Service {
     under_way: Mutex<HashSet<(TenantId, String)>>,
 }
 
-/// The promise that a write is done once (rules §8).
-#[derive(Debug, Clone)]
-pub(crate) struct Once {
-    /// The caller's key.
-    pub(crate) key: String,
-    /// SHA-256 of what is asked.
-    pub(crate) fingerprint: [u8; 32],
-}
-
 /// An answer in a face's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
-}
-
-/// What became of a write that is to be done once.
-#[derive(Debug)]
-pub(crate) enum Fate {
-    /// It was done now.
-    Done(Written, Outcome),
-    /// It was done before: this was the answer.
-    Replayed(Written),
-    /// The first one is still under way.
-    InUse,
-    /// The key came with something else before.
-    Reused,
 }
 
 /// Whether a batch is carried out.
@@ -66,17 +49,6 @@ pub(crate) enum Execution {
     Apply,
     /// It is only planned.
     DryRun,
-}
-
-/// What was found of the one group that a key should name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Named<T> {
-    /// It names none.
-    Nobody,
-    /// It names one.
-    One(T),
-    /// It names several.
-    Several,
 }
 
 impl Service {
@@ -93,61 +65,6 @@ impl Service {
     /// Who sent this key.
     pub(crate) fn authenticate(&self, presented: &str) -> Result<Option<Principal>, StoreError> {
         self.read(|reader| auth::authenticate(reader, presented))
-    }
-
-    /// The groups that a key means, archived ones included.
-    pub(crate) fn find(&self, tenant: TenantId, key: &LookupKey) -> Result<Vec<GroupView>, StoreError> {
-        self.read(|reader| reader.find(tenant, key))
-    }
-
-    /// One page of the groups that a filter lets through; below one parent, if one is named.
-    pub(crate) fn list(
-        &self,
-        tenant: TenantId,
-        parent: Option<&LookupKey>,
-        filter: &Filter,
-        page: Page,
-    ) -> Result<Named<Listed>, StoreError> {
-        match parent {
-            None => self.read(|reader| reader.list(tenant, filter, page)).map(Named::One),
-            Some(parent) => self.of_one(tenant, parent, |reader, parent| {
-                reader.list(tenant, &Filter { place: Place::Below(parent), ..filter.clone() }, page)
-            }),
-        }
-    }
-
-    /// One page of the groups above one.
-    pub(crate) fn ancestors(
-        &self,
-        tenant: TenantId,
-        of: &LookupKey,
-        page: Page,
-    ) -> Result<Named<Listed>, StoreError> {
-        self.of_one(tenant, of, |reader, of| reader.ancestors(tenant, of, page))
-    }
-
-    /// One page of the tree below one; `None` where the page's start has left it.
-    pub(crate) fn tree(
-        &self,
-        tenant: TenantId,
-        of: &LookupKey,
-        page: TreePage,
-    ) -> Result<Named<Option<Tree>>, StoreError> {
-        self.of_one(tenant, of, |reader, of| reader.tree(tenant, of, page))
-    }
-
-    /// Reads what belongs to the one group of this key, at the moment at which it was found.
-    fn of_one<T>(
-        &self,
-        tenant: TenantId,
-        key: &LookupKey,
-        job: impl Fn(&mut dyn Reader, GroupId) -> Result<T, StoreError>,
-    ) -> Result<Named<T>, StoreError> {
-        self.read(|reader| match &reader.find(tenant, key)?[..] {
-            [] => Ok(Named::Nobody),
-            [view] => job(reader, view.group.id).map(Named::One),
-            _ => Ok(Named::Several),
-        })
     }
 
     /// Whether the store answers and takes writes.
@@ -275,26 +192,4 @@ fn retrying<T>(attempt: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreEr
         }
     }
     attempt()
-}
-
-/// Holds an idempotency key while its request is under way.
-struct UnderWay<'s> {
-    service: &'s Service,
-    entry: (TenantId, String),
-}
-
-impl<'s> UnderWay<'s> {
-    /// `None` if a request with this key is under way.
-    fn begin(service: &'s Service, tenant: TenantId, key: &str) -> Option<Self> {
-        let entry = (tenant, key.to_owned());
-        let begun = service.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.clone());
-        // Made only if it holds the key: dropping it gives the key back.
-        begun.then(|| Self { service, entry })
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.service.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.entry);
-    }
 }

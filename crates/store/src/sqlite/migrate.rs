@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0002_stored_answers.sql"),
     },
     Migration { number: 3, name: "lists", sql: include_str!("../../migrations/sqlite/0003_lists.sql") },
+    Migration { number: 4, name: "changes", sql: include_str!("../../migrations/sqlite/0004_changes.sql") },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -1,0 +1,51 @@
+//! Writes that are done once (rules §8).
+
+use std::sync::PoisonError;
+
+use directory::{Outcome, TenantId};
+
+use super::{Service, Written};
+
+/// The promise that a write is done once (rules §8).
+#[derive(Debug, Clone)]
+pub(crate) struct Once {
+    /// The caller's key.
+    pub(crate) key: String,
+    /// SHA-256 of what is asked.
+    pub(crate) fingerprint: [u8; 32],
+}
+
+/// What became of a write that is to be done once.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    /// It was done now.
+    Done(Written, Outcome),
+    /// It was done before: this was the answer.
+    Replayed(Written),
+    /// The first one is still under way.
+    InUse,
+    /// The key came with something else before.
+    Reused,
+}
+
+/// Holds an idempotency key while its request is under way.
+pub(super) struct UnderWay<'s> {
+    service: &'s Service,
+    entry: (TenantId, String),
+}
+
+impl<'s> UnderWay<'s> {
+    /// `None` if a request with this key is under way.
+    pub(super) fn begin(service: &'s Service, tenant: TenantId, key: &str) -> Option<Self> {
+        let entry = (tenant, key.to_owned());
+        let begun = service.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.clone());
+        // Made only if it holds the key: dropping it gives the key back.
+        begun.then(|| Self { service, entry })
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.service.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.entry);
+    }
+}

@@ -1,0 +1,74 @@
+//! Reads: nothing is planned, the store answers.
+
+use directory::{Filter, GroupId, GroupView, Listed, LookupKey, Page, Place, TenantId, Tree, TreePage};
+use store::{Reader, StoreError};
+
+use super::Service;
+
+/// What was found of the one group that a key should name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named<T> {
+    /// It names none.
+    Nobody,
+    /// It names one.
+    One(T),
+    /// It names several.
+    Several,
+}
+
+impl Service {
+    /// The groups that a key means, archived ones included.
+    pub(crate) fn find(&self, tenant: TenantId, key: &LookupKey) -> Result<Vec<GroupView>, StoreError> {
+        self.read(|reader| reader.find(tenant, key))
+    }
+
+    /// One page of the groups that a filter lets through; below one parent, if one is named.
+    pub(crate) fn list(
+        &self,
+        tenant: TenantId,
+        parent: Option<&LookupKey>,
+        filter: &Filter,
+        page: Page,
+    ) -> Result<Named<Listed>, StoreError> {
+        match parent {
+            None => self.read(|reader| reader.list(tenant, filter, page)).map(Named::One),
+            Some(parent) => self.of_one(tenant, parent, |reader, parent| {
+                reader.list(tenant, &Filter { place: Place::Below(parent), ..filter.clone() }, page)
+            }),
+        }
+    }
+
+    /// One page of the groups above one.
+    pub(crate) fn ancestors(
+        &self,
+        tenant: TenantId,
+        of: &LookupKey,
+        page: Page,
+    ) -> Result<Named<Listed>, StoreError> {
+        self.of_one(tenant, of, |reader, of| reader.ancestors(tenant, of, page))
+    }
+
+    /// One page of the tree below one; `None` where the page's start has left it.
+    pub(crate) fn tree(
+        &self,
+        tenant: TenantId,
+        of: &LookupKey,
+        page: TreePage,
+    ) -> Result<Named<Option<Tree>>, StoreError> {
+        self.of_one(tenant, of, |reader, of| reader.tree(tenant, of, page))
+    }
+
+    /// Reads what belongs to the one group of this key, at the moment at which it was found.
+    fn of_one<T>(
+        &self,
+        tenant: TenantId,
+        key: &LookupKey,
+        job: impl Fn(&mut dyn Reader, GroupId) -> Result<T, StoreError>,
+    ) -> Result<Named<T>, StoreError> {
+        self.read(|reader| match &reader.find(tenant, key)?[..] {
+            [] => Ok(Named::Nobody),
+            [view] => job(reader, view.group.id).map(Named::One),
+            _ => Ok(Named::Several),
+        })
+    }
+}
