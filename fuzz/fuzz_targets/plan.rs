@@ -86,7 +86,7 @@ fn a_forest_within_its_depth(before: &World, after: &World) {
 /// Assigned ids and numbers of other records aside.
 fn the_order_changes_nothing(world: &World, batch: &Batch, plan: &Plan) {
     let records = batch.records.iter().rev().cloned().collect();
-    let (_, reversed) = applied(world, &Batch { tenant: batch.tenant, records });
+    let (_, reversed) = applied(world, &Batch { records, ..batch.clone() });
     let told = |outcome: &RecordOutcome| match &outcome.result {
         RecordResult::Failed(failures) => {
             format!("{:?}", failures.iter().map(Failure::code).collect::<Vec<_>>())

@@ -28,7 +28,7 @@ fn answer(reading: groups::Reading) {
     let batch = Batch::new(TenantId(1), reading.records).expect("the reader counts the records");
     let outcome = outcome(&batch);
     for mode in [Mode::Apply, Mode::DryRun] {
-        let reply = groups::write(&reading.notes, &batch.records, &outcome, mode);
+        let reply = groups::write(&reading.notes, &batch, &outcome, mode);
         let answer: Value = serde_json::from_slice(&reply.body).expect("an answer is valid JSON");
         let results = answer["results"].as_array().expect("results");
         assert_eq!(results.len(), batch.records.len(), "one result a record");

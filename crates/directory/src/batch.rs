@@ -1,7 +1,7 @@
 //! The list of records of one request.
 
 use crate::directive::{Directive, LookupKey};
-use crate::model::TenantId;
+use crate::model::{GroupId, TenantId};
 use crate::outcome::Failure;
 
 /// One record: what it asks for, or why it could not be read. Either way it keeps its place.
@@ -24,8 +24,46 @@ pub struct Rejection {
 pub struct Batch {
     /// Whose groups these are; comes from the caller's credential alone.
     pub tenant: TenantId,
+    /// What all of them ask for.
+    pub intent: Intent,
+    /// The state that every group meant must be in; `None` where any will do.
+    pub expected: Option<Expected>,
     /// 1 … [`Batch::MAX_RECORDS`] records, counted from 0.
     pub records: Vec<Record>,
+}
+
+/// What is to become of the groups that the records of a batch mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Intent {
+    /// They are created where they are not stored, and take the fields that their records hold.
+    #[default]
+    Upsert,
+    /// They take the fields that their records hold; none is created.
+    Update,
+    /// They are archived. The records hold no fields.
+    Archive(Reach),
+    /// They are restored. The records hold no fields.
+    Restore,
+}
+
+/// How far down the tree archiving goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// The group itself, which must have no living children left.
+    Itself,
+    /// The group and everything below it.
+    Subtree,
+}
+
+/// The state that a caller expects a group to be in (RFC 9110 §13.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// It is stored, in whatever state.
+    Stored,
+    /// It is not stored.
+    Absent,
+    /// It is stored, and one of these pairs holds its id and its revision.
+    At(Vec<(GroupId, i64)>),
 }
 
 /// A batch that is refused before any record is looked at.
@@ -44,13 +82,25 @@ impl Batch {
     /// The most records of one batch (rules §10).
     pub const MAX_RECORDS: usize = 1000;
 
-    /// A batch of these records.
+    /// An upsert of these records.
     pub fn new(tenant: TenantId, records: Vec<Record>) -> Result<Self, BatchError> {
         match records.len() {
             0 => Err(BatchError::Empty),
-            1..=Self::MAX_RECORDS => Ok(Self { tenant, records }),
+            1..=Self::MAX_RECORDS => Ok(Self { tenant, intent: Intent::Upsert, expected: None, records }),
             records => Err(BatchError::TooLarge { records }),
         }
+    }
+
+    /// The same records, asking for something else.
+    #[must_use]
+    pub fn intending(self, intent: Intent) -> Self {
+        Self { intent, ..self }
+    }
+
+    /// The same records, on this condition.
+    #[must_use]
+    pub fn expecting(self, expected: Option<Expected>) -> Self {
+        Self { expected, ..self }
     }
 }
 

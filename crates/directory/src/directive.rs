@@ -58,7 +58,7 @@ impl ParentKey {
 pub struct Directive {
     /// The group that is meant: updated when it is stored, else created.
     pub key: LookupKey,
-    /// A new source for the reference that was matched. It cannot be cleared.
+    /// A new source for the reference that was matched, which an id does not tell. It cannot be cleared.
     pub source: Option<Source>,
     /// A new name. It cannot be cleared; a create needs it.
     pub name: Option<Name>,

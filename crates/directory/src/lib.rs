@@ -11,6 +11,7 @@
 //! | which stored group a record means, duplicates, ambiguity, archived matches | `plan::resolve` |
 //! | parents, cycles, depth | `plan::hierarchy` |
 //! | what changes, and that nothing changes | `plan::diff` |
+//! | which groups may be archived and restored | `plan::life` |
 //! | codes and their precedence | [`outcome`] |
 
 pub mod batch;
@@ -23,7 +24,7 @@ pub mod query;
 pub mod snapshot;
 pub mod write;
 
-pub use batch::{Batch, BatchError, Record, Rejection};
+pub use batch::{Batch, BatchError, Expected, Intent, Reach, Record, Rejection};
 pub use clock::{Clock, IdSource, Timestamp};
 pub use directive::{Directive, LookupKey, ParentKey, Patch};
 pub use model::{

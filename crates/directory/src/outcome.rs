@@ -14,8 +14,12 @@ pub enum Code {
     DuplicateInRequest,
     /// More than one stored group carries the key.
     AmbiguousGroupIdentifier,
+    /// The group is to be there, and is not.
+    GroupNotFound,
     /// The group is archived.
     ArchivedGroupExists,
+    /// The group is in another state than the caller expects.
+    PreconditionFailed,
     /// The record names itself as its parent.
     ParentIsSelf,
     /// The parent is neither stored nor created by the batch.
@@ -28,22 +32,27 @@ pub enum Code {
     HierarchyCycle,
     /// The group, or a group below it, would lie too deep.
     HierarchyTooDeep,
+    /// The group to be archived has living children that stay.
+    GroupHasChildren,
 }
 
 impl Code {
     /// Every code, in the order of precedence.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::RequiredFieldMissing,
         Self::Validation,
         Self::DuplicateInRequest,
         Self::AmbiguousGroupIdentifier,
+        Self::GroupNotFound,
         Self::ArchivedGroupExists,
+        Self::PreconditionFailed,
         Self::ParentIsSelf,
         Self::ParentGroupNotFound,
         Self::ArchivedParentGroup,
         Self::ParentFailedInRequest,
         Self::HierarchyCycle,
         Self::HierarchyTooDeep,
+        Self::GroupHasChildren,
     ];
 
     /// The code as it stands on the wire and in logs.
@@ -53,13 +62,16 @@ impl Code {
             Self::Validation => "VALIDATION_ERROR",
             Self::DuplicateInRequest => "DUPLICATE_IN_REQUEST",
             Self::AmbiguousGroupIdentifier => "AMBIGUOUS_GROUP_IDENTIFIER",
+            Self::GroupNotFound => "GROUP_NOT_FOUND",
             Self::ArchivedGroupExists => "ARCHIVED_GROUP_EXISTS",
+            Self::PreconditionFailed => "PRECONDITION_FAILED",
             Self::ParentIsSelf => "PARENT_IS_SELF",
             Self::ParentGroupNotFound => "PARENT_GROUP_NOT_FOUND",
             Self::ArchivedParentGroup => "ARCHIVED_PARENT_GROUP",
             Self::ParentFailedInRequest => "PARENT_FAILED_IN_REQUEST",
             Self::HierarchyCycle => "HIERARCHY_CYCLE",
             Self::HierarchyTooDeep => "HIERARCHY_TOO_DEEP",
+            Self::GroupHasChildren => "GROUP_HAS_CHILDREN",
         }
     }
 }
@@ -109,11 +121,15 @@ pub enum Failure {
         /// How many groups carry it.
         groups: usize,
     },
+    /// See [`Code::GroupNotFound`].
+    GroupNotFound,
     /// See [`Code::ArchivedGroupExists`].
     ArchivedGroupExists {
         /// The archived group.
         id: GroupId,
     },
+    /// See [`Code::PreconditionFailed`].
+    PreconditionFailed,
     /// See [`Code::ParentIsSelf`].
     ParentIsSelf,
     /// See [`Code::ParentGroupNotFound`].
@@ -141,6 +157,11 @@ pub enum Failure {
         /// The deepest level allowed.
         limit: usize,
     },
+    /// See [`Code::GroupHasChildren`].
+    GroupHasChildren {
+        /// How many living children stay; counted up to [`Failure::MAX_CHILDREN`].
+        children: usize,
+    },
 }
 
 /// A cycle, named from one of its members upwards.
@@ -157,6 +178,8 @@ impl Failure {
     pub const MAX_PEERS: usize = 10;
     /// How many groups of a cycle are named, for the same reason.
     pub const MAX_PATH: usize = 10;
+    /// How many children are counted: more than all records of a batch can archive.
+    pub const MAX_CHILDREN: usize = crate::batch::Batch::MAX_RECORDS + 1;
 
     /// The stable code.
     pub const fn code(&self) -> Code {
@@ -165,13 +188,16 @@ impl Failure {
             Self::Validation { .. } => Code::Validation,
             Self::DuplicateInRequest { .. } => Code::DuplicateInRequest,
             Self::AmbiguousGroupIdentifier { .. } => Code::AmbiguousGroupIdentifier,
+            Self::GroupNotFound => Code::GroupNotFound,
             Self::ArchivedGroupExists { .. } => Code::ArchivedGroupExists,
+            Self::PreconditionFailed => Code::PreconditionFailed,
             Self::ParentIsSelf => Code::ParentIsSelf,
             Self::ParentGroupNotFound { .. } => Code::ParentGroupNotFound,
             Self::ArchivedParentGroup => Code::ArchivedParentGroup,
             Self::ParentFailedInRequest { .. } => Code::ParentFailedInRequest,
             Self::HierarchyCycle { .. } => Code::HierarchyCycle,
             Self::HierarchyTooDeep { .. } => Code::HierarchyTooDeep,
+            Self::GroupHasChildren { .. } => Code::GroupHasChildren,
         }
     }
 
@@ -180,7 +206,11 @@ impl Failure {
         match self {
             Self::Validation { field, .. } => field.as_ref(),
             Self::RequiredFieldMissing(field) | Self::AmbiguousGroupIdentifier { field, .. } => Some(field),
-            Self::DuplicateInRequest { .. } | Self::ArchivedGroupExists { .. } => Some(&Field::Key),
+            Self::PreconditionFailed => None,
+            Self::DuplicateInRequest { .. }
+            | Self::GroupNotFound
+            | Self::ArchivedGroupExists { .. }
+            | Self::GroupHasChildren { .. } => Some(&Field::Key),
             Self::ParentIsSelf
             | Self::ParentGroupNotFound { .. }
             | Self::ArchivedParentGroup
@@ -237,6 +267,19 @@ pub enum RecordResult {
         /// What changed; never empty.
         changes: Vec<Change>,
     },
+    /// A group was archived.
+    Archived {
+        /// Its id.
+        id: GroupId,
+        /// How many living groups below it were archived with it, without those that other records of the
+        /// batch mean or bring along.
+        descendants: usize,
+    },
+    /// A group was restored.
+    Restored {
+        /// Its id.
+        id: GroupId,
+    },
     /// The group already was as the record asks.
     Unchanged {
         /// Its id.
@@ -244,6 +287,20 @@ pub enum RecordResult {
     },
     /// Nothing was done; at least one failure, the main one first.
     Failed(Vec<Failure>),
+}
+
+impl RecordResult {
+    /// The group, unless the record failed.
+    pub const fn id(&self) -> Option<GroupId> {
+        match self {
+            Self::Created { id }
+            | Self::Updated { id, .. }
+            | Self::Archived { id, .. }
+            | Self::Restored { id }
+            | Self::Unchanged { id } => Some(*id),
+            Self::Failed(_) => None,
+        }
+    }
 }
 
 /// The result of one record, with its warnings.

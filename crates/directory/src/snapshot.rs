@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::batch::{Batch, key_of};
+use crate::batch::{Batch, Intent, Reach, key_of};
 use crate::clock::IdSource;
 use crate::directive::{LookupKey, ParentKey, Patch};
 use crate::model::{ExternalReference, Group, GroupId, ReferenceKey};
+use crate::plan::targets;
 
 /// The first look: which groups the batch speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,12 +28,18 @@ pub struct HierarchyNeeds {
     /// below and including it, without going down into another group of this list. Each once, and each
     /// is also in `ancestors_of`.
     pub heights_of: Vec<GroupId>,
+    /// Stored groups whose living children are to be counted. Each once.
+    pub children_of: Vec<GroupId>,
+    /// Stored groups whose living descendants are to be counted, without going down into another group of
+    /// this list. Each once.
+    pub descendants_of: Vec<GroupId>,
 }
 
 impl HierarchyNeeds {
     /// Whether nothing has to be looked at.
     pub fn is_empty(&self) -> bool {
-        self.ancestors_of.is_empty() && self.heights_of.is_empty()
+        let Self { ancestors_of, heights_of, children_of, descendants_of } = self;
+        [ancestors_of, heights_of, children_of, descendants_of].into_iter().all(Vec::is_empty)
     }
 }
 
@@ -43,6 +50,8 @@ pub struct Ancestor {
     pub parent: Option<GroupId>,
     /// Its first external key, to name it to people.
     pub key: Option<ReferenceKey>,
+    /// Whether it is archived.
+    pub archived: bool,
 }
 
 /// Ids that may be assigned: ascending ranges, both ends included.
@@ -67,6 +76,10 @@ pub struct Snapshot {
     pub ancestors: HashMap<GroupId, Ancestor>,
     /// The heights asked for; 1 for a group without children.
     pub heights: HashMap<GroupId, usize>,
+    /// The numbers of children asked for, exact up to [`crate::Failure::MAX_CHILDREN`], which stands for more.
+    pub children: HashMap<GroupId, usize>,
+    /// The numbers of descendants asked for.
+    pub descendants: HashMap<GroupId, usize>,
 }
 
 impl Snapshot {
@@ -78,7 +91,16 @@ impl Snapshot {
 
 /// What the plan of this batch must look at first.
 pub fn needs(batch: &Batch) -> Needs {
-    let own_keys: HashSet<LookupKey> = batch.records.iter().filter_map(key_of).cloned().collect();
+    let named: HashSet<LookupKey> = batch.records.iter().filter_map(key_of).cloned().collect();
+    if batch.intent != Intent::Upsert {
+        return Needs { keys: with_parents(batch, &named), ..Needs::default() };
+    }
+    let keys = with_parents(batch, &named);
+    Needs { keys, own_keys: named, fresh_ids: batch.records.len() }
+}
+
+/// The keys of the records, and those of the parents they ask for.
+fn with_parents(batch: &Batch, own_keys: &HashSet<LookupKey>) -> Vec<LookupKey> {
     let mut keys: Vec<LookupKey> = own_keys.iter().cloned().collect();
     let mut known: HashSet<&LookupKey> = HashSet::new();
     for directive in batch.records.iter().flatten() {
@@ -89,12 +111,25 @@ pub fn needs(batch: &Batch) -> Needs {
             keys.push(key.clone());
         }
     }
-    Needs { keys, own_keys, fresh_ids: batch.records.len() }
+    keys
 }
 
 /// What the plan of this batch must look at next, given the answer to [`needs`]. Empty when no record
 /// gives or changes a parent, which is what most batches that change nothing look like.
 pub fn needs_hierarchy(batch: &Batch, seen: &Snapshot) -> HierarchyNeeds {
+    match batch.intent {
+        Intent::Upsert | Intent::Update => around_what_moves(batch, seen),
+        Intent::Archive(Reach::Itself) => {
+            HierarchyNeeds { children_of: targets(batch, seen), ..HierarchyNeeds::default() }
+        }
+        Intent::Archive(Reach::Subtree) => {
+            HierarchyNeeds { descendants_of: targets(batch, seen), ..HierarchyNeeds::default() }
+        }
+        Intent::Restore => HierarchyNeeds { ancestors_of: targets(batch, seen), ..HierarchyNeeds::default() },
+    }
+}
+
+fn around_what_moves(batch: &Batch, seen: &Snapshot) -> HierarchyNeeds {
     let mut ancestors: HashSet<GroupId> = HashSet::new();
     let mut movers: HashSet<GroupId> = HashSet::new();
     for directive in batch.records.iter().flatten() {
@@ -118,7 +153,11 @@ pub fn needs_hierarchy(batch: &Batch, seen: &Snapshot) -> HierarchyNeeds {
             movers.insert(own.id);
         }
     }
-    HierarchyNeeds { ancestors_of: ancestors.into_iter().collect(), heights_of: movers.into_iter().collect() }
+    HierarchyNeeds {
+        ancestors_of: ancestors.into_iter().collect(),
+        heights_of: movers.into_iter().collect(),
+        ..HierarchyNeeds::default()
+    }
 }
 
 /// Hands out the free ids from the lowest, leaving out those that records of the batch ask for.

@@ -1,5 +1,6 @@
 //! The closed list of things an engine can be told. Engines obey, they never decide.
 
+use crate::batch::Reach;
 use crate::model::{Description, ExternalReference, GroupId, Name, PhotoUrl};
 
 /// Where the id of a created group comes from.
@@ -11,8 +12,8 @@ pub enum IdOrigin {
     Given,
 }
 
-/// One change to one group. The engine stamps revision and time. Each group occurs once in a plan, and
-/// parents may come after their children.
+/// One change to one group, or to it and all below it. The engine stamps revision and time. Each group is
+/// named once in a plan, and parents may come after their children.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
     /// Adds a living group.
@@ -34,6 +35,18 @@ pub enum Write {
         content: Content,
         /// A reference that is replaced: the stored one, and the one that takes its place.
         reference: Option<(ExternalReference, ExternalReference)>,
+    },
+    /// Archives a stored group, or it and all below it. Groups that are archived already stay as they are.
+    Archive {
+        /// Which group.
+        id: GroupId,
+        /// What is archived with it.
+        reach: Reach,
+    },
+    /// Makes an archived group a living one.
+    Restore {
+        /// Which group.
+        id: GroupId,
     },
 }
 

@@ -57,6 +57,8 @@ pub(crate) fn count_request(route: &str, status: u16, seconds: f64) {
 pub(crate) struct Tally {
     pub(crate) created: u64,
     pub(crate) updated: u64,
+    pub(crate) archived: u64,
+    pub(crate) restored: u64,
     pub(crate) unchanged: u64,
     pub(crate) failed: u64,
 }
@@ -68,6 +70,8 @@ impl Tally {
             *match record.result {
                 RecordResult::Created { .. } => &mut tally.created,
                 RecordResult::Updated { .. } => &mut tally.updated,
+                RecordResult::Archived { .. } => &mut tally.archived,
+                RecordResult::Restored { .. } => &mut tally.restored,
                 RecordResult::Unchanged { .. } => &mut tally.unchanged,
                 RecordResult::Failed(_) => &mut tally.failed,
             } += 1;
@@ -75,14 +79,25 @@ impl Tally {
         })
     }
 
-    /// Adds it to what this process has done.
-    pub(crate) fn count(self, face: &'static str) {
-        for (outcome, records) in [
+    fn by_outcome(self) -> [(&'static str, u64); 6] {
+        [
             ("created", self.created),
             ("updated", self.updated),
+            ("archived", self.archived),
+            ("restored", self.restored),
             ("unchanged", self.unchanged),
             ("failed", self.failed),
-        ] {
+        ]
+    }
+
+    /// How many records there were.
+    pub(crate) fn records(self) -> u64 {
+        self.by_outcome().iter().map(|(_, records)| records).sum()
+    }
+
+    /// Adds it to what this process has done.
+    pub(crate) fn count(self, face: &'static str) {
+        for (outcome, records) in self.by_outcome() {
             counter!("rosterd_records_total", "face" => face, "outcome" => outcome).increment(records);
         }
     }

@@ -11,7 +11,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use directory::{
-    Batch, Clock, Outcome, Plan, PlanContext, TenantId, Timestamp, needs, needs_hierarchy, plan,
+    Batch, Clock, GroupView, LookupKey, Outcome, Plan, PlanContext, TenantId, Timestamp, needs,
+    needs_hierarchy, plan,
 };
 use store::{Reader, Store, StoreError, StoredAnswer, Transaction};
 
@@ -40,6 +41,23 @@ pub(crate) struct Service {
 pub(crate) struct Written {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Settled {
+    pub(crate) outcome: Outcome,
+    /// The group of a single record, as it is now, if it was to be shown.
+    pub(crate) view: Option<GroupView>,
+}
+
+/// What a caller is to be shown of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// The outcome of each record.
+    Outcome,
+    /// The group of its one record too.
+    Group,
 }
 
 /// Whether a batch is carried out.
@@ -80,32 +98,38 @@ impl Service {
 
     /// Plans a batch on a snapshot, and has it carried out if it changes anything. Returns when the
     /// result is durable. May block: call it where threads may wait.
-    pub(crate) fn upsert(
+    pub(crate) fn carry_out(
         self: &Arc<Self>,
         batch: &Arc<Batch>,
         execution: Execution,
-    ) -> Result<Outcome, StoreError> {
+        show: Show,
+    ) -> Result<Settled, StoreError> {
         retrying(|| {
-            let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
+            let (revision, plan, settled) = self.read(|reader| {
+                let (revision, plan) = self.plan(reader, batch)?;
+                let settled = settle(reader, batch, &plan.outcome, show)?;
+                Ok((revision, plan, settled))
+            })?;
             if execution == Execution::DryRun || plan.writes.is_empty() {
                 // Asked after reading: "unchanged" is an acknowledgement of what was read.
                 self.store.check()?;
-                return Ok(plan.outcome);
+                return Ok(settled);
             }
             let (service, batch) = (Arc::clone(self), Arc::clone(batch));
             store::write(&*self.store, move |transaction| {
-                service.carry_out(transaction, &batch, revision, &plan)
+                service.take_turn(transaction, &batch, revision, &plan, show)
             })
         })
     }
 
     /// The same, done once for this key: the answer, as the face writes it, is kept in the transaction of
     /// what it tells of.
-    pub(crate) fn upsert_once(
+    pub(crate) fn carry_out_once(
         self: &Arc<Self>,
         batch: &Arc<Batch>,
         once: &Once,
-        write: impl Fn(&Outcome) -> Written + Send + Sync + 'static,
+        show: Show,
+        write: impl Fn(&Settled) -> Written + Send + Sync + 'static,
     ) -> Result<Fate, StoreError> {
         let Some(_turn) = UnderWay::begin(self, batch.tenant, &once.key) else { return Ok(Fate::InUse) };
         let now = self.clock.now();
@@ -117,18 +141,18 @@ impl Service {
             });
         }
         let write = Arc::new(write);
-        let (written, outcome) = retrying(|| {
+        let (written, settled) = retrying(|| {
             let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
             let write = Arc::clone(&write);
             store::write(&*self.store, move |transaction| {
-                let outcome = service.carry_out(transaction, &batch, revision, &plan)?;
-                let written = write(&outcome);
+                let settled = service.take_turn(transaction, &batch, revision, &plan, show)?;
+                let written = write(&settled);
                 transaction.keep_answer(&service.kept(&batch, &once, &written, now), now)?;
-                Ok((written, outcome))
+                Ok((written, settled))
             })
         })?;
-        Ok(Fate::Done(written, outcome))
+        Ok(Fate::Done(written, settled))
     }
 
     fn kept(&self, batch: &Batch, once: &Once, written: &Written, now: Timestamp) -> StoredAnswer {
@@ -143,13 +167,14 @@ impl Service {
     }
 
     /// In the tenant's turn: applies the plan as it stands, or the one for what has come in between.
-    fn carry_out(
+    fn take_turn(
         &self,
         transaction: &mut dyn Transaction,
         batch: &Batch,
         planned_on: i64,
         planned: &Plan,
-    ) -> Result<Outcome, StoreError> {
+        show: Show,
+    ) -> Result<Settled, StoreError> {
         let at = self.clock.now();
         let planned_anew;
         let plan = if transaction.revision(batch.tenant)? == planned_on {
@@ -161,7 +186,7 @@ impl Service {
         if !plan.writes.is_empty() {
             transaction.apply(batch.tenant, &plan.writes, at)?;
         }
-        Ok(plan.outcome.clone())
+        settle(transaction, batch, &plan.outcome, show)
     }
 
     /// The plan for what a reader sees, with the revision it is for.
@@ -179,6 +204,18 @@ impl Service {
     fn read<T>(&self, job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
         store::read(&*self.store, job)
     }
+}
+
+/// What is told of a batch, with the group of a single record as this reader sees it.
+fn settle<R: Reader + ?Sized>(
+    reader: &mut R,
+    batch: &Batch,
+    outcome: &Outcome,
+    show: Show,
+) -> Result<Settled, StoreError> {
+    let id = outcome.records.first().and_then(|record| record.result.id()).filter(|_| show == Show::Group);
+    let views = id.map(|id| reader.find(batch.tenant, &LookupKey::Id(id))).transpose()?;
+    Ok(Settled { outcome: outcome.clone(), view: views.and_then(|mut views| views.pop()) })
 }
 
 /// Plans and writes anew when the plan missed a race.

@@ -66,7 +66,7 @@ pub trait Reader {
     fn revision(&mut self, tenant: TenantId) -> Result<i64, StoreError>;
     /// The first look of a plan. A tenant that does not exist is an empty one.
     fn load(&mut self, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError>;
-    /// The second look: fills `ancestors` and `heights` of a snapshot of the same moment.
+    /// The second look: adds the tree around some groups to a snapshot of the same moment.
     fn load_hierarchy(
         &mut self,
         tenant: TenantId,
@@ -105,12 +105,9 @@ pub trait Reader {
 pub trait Transaction: Reader {
     /// Applies the writes of one plan under the tenant's next revision, which is returned. Stamps every
     /// written group with that revision and `at`, and moves the id counter past assigned ids. Never
-    /// called with an empty list. References or ids that are taken are [`StoreError::Conflict`]: the
-    /// plan missed a race.
+    /// called with an empty list. References or ids that are taken, and groups that are not as a write
+    /// takes them to be, are [`StoreError::Conflict`]: the plan missed a race.
     fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError>;
-    /// Archives groups as they stand, under the tenant's next revision (for tests until archiving has
-    /// directives of its own).
-    fn archive(&mut self, tenant: TenantId, ids: &[GroupId], at: Timestamp) -> Result<i64, StoreError>;
     /// Adds a tenant; `None` if the name is taken.
     fn create_tenant(&mut self, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError>;
     /// Adds an access key. A taken id is a [`StoreError::Conflict`].

@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use directory::write::Content;
 use directory::{
-    Ancestor, ExternalReference, Filter, Group, GroupId, GroupView, HierarchyNeeds, IdOrigin, Listed,
-    LookupKey, Needs, Page, Place, ReferenceKey, Snapshot, TenantId, Timestamp, Tree, TreePage, TreePlace,
-    Write,
+    Ancestor, ExternalReference, Failure, Filter, Group, GroupId, GroupView, HierarchyNeeds, IdOrigin,
+    Listed, LookupKey, Needs, Page, Place, Reach, ReferenceKey, Snapshot, TenantId, Timestamp, Tree,
+    TreePage, TreePlace, Write,
 };
 
 use crate::free_ids::free_ids;
@@ -100,10 +100,19 @@ impl State {
         GroupView { group: group.clone(), parent_key: parent.and_then(first_key) }
     }
 
+    fn children(&self, tenant: TenantId, of: GroupId) -> impl Iterator<Item = &Group> {
+        self.groups(tenant).filter(move |group| group.parent == Some(of))
+    }
+
+    /// Everything below a group, without entering groups of `stop`.
+    fn below(&self, tenant: TenantId, top: GroupId, stop: &[GroupId]) -> Vec<&Group> {
+        let children = self.children(tenant, top).filter(|group| !stop.contains(&group.id));
+        children.flat_map(|child| std::iter::once(child).chain(self.below(tenant, child.id, stop))).collect()
+    }
+
     /// Levels below and including a group, without entering groups of `stop`.
     fn height(&self, tenant: TenantId, top: GroupId, stop: &[GroupId]) -> usize {
-        let children =
-            self.groups(tenant).filter(|group| group.parent == Some(top) && !stop.contains(&group.id));
+        let children = self.children(tenant, top).filter(|group| !stop.contains(&group.id));
         1 + children.map(|child| self.height(tenant, child.id, stop)).max().unwrap_or(0)
     }
 
@@ -166,12 +175,22 @@ impl Reader for State {
         for id in &needs.ancestors_of {
             let mut next = self.group(tenant, *id);
             while let Some(group) = next {
-                into.ancestors.insert(group.id, Ancestor { parent: group.parent, key: first_key(group) });
+                let (parent, key, archived) = (group.parent, first_key(group), group.is_archived());
+                into.ancestors.insert(group.id, Ancestor { parent, key, archived });
                 next = group.parent.and_then(|parent| self.group(tenant, parent));
             }
         }
         for id in &needs.heights_of {
             into.heights.insert(*id, self.height(tenant, *id, &needs.heights_of));
+        }
+        for id in &needs.children_of {
+            let living = self.children(tenant, *id).filter(|group| !group.is_archived());
+            into.children.insert(*id, living.take(Failure::MAX_CHILDREN).count());
+        }
+        for id in &needs.descendants_of {
+            let below = self.below(tenant, *id, &needs.descendants_of);
+            let living = below.iter().filter(|group| !group.is_archived()).count();
+            into.descendants.insert(*id, living);
         }
         Ok(())
     }
@@ -288,22 +307,14 @@ impl Transaction for State {
             for write in writes {
                 found.apply(write, at)?;
             }
-            found.check()?;
-            Ok(found.tenant.revision)
-        })
-    }
-
-    fn archive(&mut self, tenant: TenantId, ids: &[GroupId], at: Timestamp) -> Result<i64, StoreError> {
-        self.write(|state| {
-            let found = state.tenants.get_mut(&tenant).ok_or_else(|| no_such(tenant))?;
-            found.tenant.revision += 1;
-            let revision = found.tenant.revision;
-            for id in ids {
-                if let Some(group) = found.groups.get_mut(id).filter(|group| !group.is_archived()) {
-                    (group.archived_at, group.updated_at, group.revision) = (Some(at), at, revision);
+            // Last, because it means everything that lies below then.
+            for write in writes {
+                if let Write::Archive { id, reach: Reach::Subtree } = write {
+                    found.archive_below(*id, at);
                 }
             }
-            Ok(revision)
+            found.check()?;
+            Ok(found.tenant.revision)
         })
     }
 
@@ -382,6 +393,38 @@ impl TenantState {
                 self.groups.insert(*id, Group { archived_at, ..group });
                 Ok(())
             }
+            Write::Archive { id, .. } => self.set_life(*id, Some(at), at),
+            Write::Restore { id } => self.set_life(*id, None, at),
+        }
+    }
+
+    fn set_life(
+        &mut self,
+        id: GroupId,
+        archived_at: Option<Timestamp>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let revision = self.tenant.revision;
+        let group = self.groups.get_mut(&id).filter(|group| group.is_archived() != archived_at.is_some());
+        let group = group.ok_or_else(|| conflict(id, "is not as it should be"))?;
+        (group.archived_at, group.updated_at, group.revision) = (archived_at, at, revision);
+        Ok(())
+    }
+
+    fn archive_below(&mut self, id: GroupId, at: Timestamp) {
+        let children: Vec<Group> =
+            self.groups.values().filter(|group| group.parent == Some(id)).cloned().collect();
+        for child in children {
+            if !child.is_archived() {
+                let archived = Group {
+                    archived_at: Some(at),
+                    updated_at: at,
+                    revision: self.tenant.revision,
+                    ..child.clone()
+                };
+                self.groups.insert(child.id, archived);
+            }
+            self.archive_below(child.id, at);
         }
     }
 

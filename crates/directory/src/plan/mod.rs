@@ -2,17 +2,20 @@
 //!
 //! [`plan`] is pure and total. It goes through the classes of rules §6 in their order:
 //! `resolve` (which group a record means; required fields, duplicates, ambiguity, archived matches),
-//! `hierarchy` (parents, cycles, depth), `diff` (what changes).
+//! `hierarchy` (parents, cycles, depth), `diff` (what changes); for archiving and restoring, `life`.
 
 mod diff;
 mod hierarchy;
+mod life;
 mod resolve;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Intent};
 use crate::clock::IdSource;
 use crate::outcome::{Outcome, RecordOutcome, RecordResult};
 use crate::snapshot::Snapshot;
 use crate::write::Write;
+
+pub(crate) use life::targets;
 
 /// The deepest level a group may lie on unless configured otherwise; a root is level 1 (rules §4).
 pub const DEPTH_LIMIT: usize = 64;
@@ -41,7 +44,20 @@ pub struct Plan {
 /// follow it. Takes time linear in the records and the groups seen; only a batch in which one failure
 /// after another takes back a parent change that another one needed costs a round for each of these.
 pub fn plan(batch: &Batch, seen: &Snapshot, cx: &mut PlanContext<'_>) -> Plan {
-    let mut resolution = resolve::resolve(batch, seen);
+    let resolution = resolve::resolve(batch, seen);
+    match batch.intent {
+        Intent::Upsert | Intent::Update => upsert(batch, seen, resolution, cx),
+        Intent::Archive(reach) => life::archive(reach, seen, resolution),
+        Intent::Restore => life::restore(seen, resolution),
+    }
+}
+
+fn upsert(
+    batch: &Batch,
+    seen: &Snapshot,
+    mut resolution: resolve::Resolution<'_>,
+    cx: &mut PlanContext<'_>,
+) -> Plan {
     let placements = hierarchy::settle(batch, seen, &mut resolution, cx.depth_limit);
     let ids = diff::ids(batch, &resolution, cx.ids);
     let mut writes = Vec::new();

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::batch::{Batch, Record, key_of};
+use crate::batch::{Batch, Expected, Intent, Record, key_of};
 use crate::directive::LookupKey;
 use crate::model::{ExternalReference, Group, GroupId, Source};
 use crate::outcome::{Failure, Field};
@@ -50,19 +50,19 @@ impl Resolution<'_> {
 
 pub(super) fn resolve<'a>(batch: &Batch, seen: &'a Snapshot) -> Resolution<'a> {
     let mut records: Vec<Resolved<'a>> =
-        batch.records.iter().map(|record| resolve_one(record, seen)).collect();
+        batch.records.iter().map(|record| resolve_one(record, batch.intent, seen)).collect();
     reject_duplicates(batch, &mut records);
     for (record, resolved) in batch.records.iter().zip(&mut records) {
         if resolved.failures.is_empty() {
-            resolved.failures.extend(unfit_match(record, resolved.target, seen));
+            resolved.failures.extend(unfit_match(record, resolved.target, batch, seen));
         }
     }
-    let creators = creators(batch, &records);
+    let creators = if batch.intent == Intent::Upsert { creators(batch, &records) } else { HashMap::new() };
     Resolution { records, creators }
 }
 
 /// The target, and classes 1–3: all faults of the record together, the main one first.
-fn resolve_one<'a>(record: &Record, seen: &'a Snapshot) -> Resolved<'a> {
+fn resolve_one<'a>(record: &Record, intent: Intent, seen: &'a Snapshot) -> Resolved<'a> {
     let target = match key_of(record).map(|key| seen.matches(key)) {
         Some([]) => Target::New,
         Some([id]) => seen.groups.get(id).map_or(Target::Unknown, Target::Stored),
@@ -72,8 +72,12 @@ fn resolve_one<'a>(record: &Record, seen: &'a Snapshot) -> Resolved<'a> {
         Ok(directive) => (Vec::new(), directive.name.is_none()),
         Err(rejection) => (rejection.failures.clone(), rejection.lacks_name),
     };
-    if lacks_name && matches!(target, Target::New) {
+    if lacks_name && intent == Intent::Upsert && matches!(target, Target::New) {
         failures.push(Failure::RequiredFieldMissing(Field::Name));
+    }
+    // Which reference it would be for cannot be told, nor who else has the pair.
+    if record.as_ref().is_ok_and(|it| it.source.is_some() && it.key.reference_key().is_none()) {
+        failures.push(Failure::RequiredFieldMissing(Field::Key));
     }
     failures.sort_by_key(Failure::code);
     Resolved { target, failures }
@@ -113,15 +117,31 @@ fn reject_duplicates(batch: &Batch, records: &mut [Resolved<'_>]) {
     }
 }
 
-/// Classes 5 and 6.
-fn unfit_match(record: &Record, target: Target<'_>, seen: &Snapshot) -> Option<Failure> {
+/// Classes 5 and 6, and the state that the caller expects.
+fn unfit_match(record: &Record, target: Target<'_>, batch: &Batch, seen: &Snapshot) -> Option<Failure> {
     match target {
-        Target::Stored(group) if group.is_archived() => Some(Failure::ArchivedGroupExists { id: group.id }),
-        Target::Stored(_) | Target::New => None,
         Target::Unknown => {
             let groups = key_of(record).map_or(0, |key| seen.matches(key).len());
             Some(Failure::AmbiguousGroupIdentifier { field: Field::Key, groups })
         }
+        Target::New if batch.intent != Intent::Upsert => Some(Failure::GroupNotFound),
+        Target::Stored(group)
+            if group.is_archived() && matches!(batch.intent, Intent::Upsert | Intent::Update) =>
+        {
+            Some(Failure::ArchivedGroupExists { id: group.id })
+        }
+        _ if batch.expected.as_ref().is_some_and(|expected| !is_met(expected, target)) => {
+            Some(Failure::PreconditionFailed)
+        }
+        Target::Stored(_) | Target::New => None,
+    }
+}
+
+fn is_met(expected: &Expected, target: Target<'_>) -> bool {
+    match (expected, target) {
+        (Expected::At(states), Target::Stored(group)) => states.contains(&(group.id, group.revision)),
+        (Expected::Stored, Target::Stored(_)) | (Expected::Absent, Target::New) => true,
+        _ => false,
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
                 references.iter().map(|(source, key)| (SOURCES[*source], key_text(*key))).collect();
             let borrowed: Vec<_> = names.iter().map(|(source, key)| (*source, key.as_str())).collect();
             let id = world.add(&borrowed, parent);
-            if dice == 0 {
+            if dice < 2 {
                 archived.push(id);
             }
         }
@@ -95,7 +95,7 @@ fn patch<T: Clone + std::fmt::Debug + 'static>(value: BoxedStrategy<T>) -> impl 
 }
 
 fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
-    let source = if kind == Kind::Key { 2 } else { 0 };
+    let source = if kind == Kind::Reference { 0 } else { 2 };
     let text = |count: u8| (0..count).prop_map(|number| format!("text {number}"));
     (
         lookup_key(kind),
@@ -127,8 +127,29 @@ fn record(kind: Kind) -> impl Strategy<Value = Record> {
 pub(crate) fn batch() -> impl Strategy<Value = Batch> {
     let kind = prop_oneof![3 => Just(Kind::Key), 1 => Just(Kind::Reference), 1 => Just(Kind::Id)];
     let records = kind.prop_flat_map(|kind| vec(record(kind), 1..17));
-    records.prop_map(|records| Batch::new(TENANT, records).expect("not empty, not too large"))
+    let intent = prop_oneof![4 => Just(Intent::Upsert), 1 => Just(Intent::Update)];
+    (records, intent).prop_map(|(records, intent)| {
+        Batch::new(TENANT, records).expect("not empty, not too large").intending(intent)
+    })
 }
+
+/// Batches that archive or restore.
+pub(crate) fn lives() -> impl Strategy<Value = Batch> {
+    let kind = prop_oneof![1 => Just(Kind::Key), 1 => Just(Kind::Id)];
+    let records = kind.prop_flat_map(|kind| vec((lookup_key(kind), 0..20u8), 1..17));
+    let intent = prop::sample::select(&LIVES[..]);
+    (records, intent).prop_map(|(records, intent)| {
+        let fault = || vec![Failure::Validation { field: Some(Field::Key), fault: Fault::Empty }];
+        let record = |(key, dice)| match dice {
+            0 => Err(Rejection { key: Some(key), lacks_name: true, failures: fault() }),
+            _ => Ok(Directive::new(key)),
+        };
+        let records = records.into_iter().map(record).collect();
+        Batch::new(TENANT, records).expect("not empty, not too large").intending(intent)
+    })
+}
+
+const LIVES: [Intent; 3] = [Intent::Archive(Reach::Itself), Intent::Archive(Reach::Subtree), Intent::Restore];
 
 /// Batches of nothing but moves within a small tree: cycles, swaps and depths in plenty.
 pub(crate) fn moves() -> impl Strategy<Value = Batch> {

@@ -6,7 +6,7 @@ use directory::model::JsonType;
 use directory::*;
 use proptest::prelude::*;
 
-use crate::generate::{DEPTH_LIMIT, batch, moves, world};
+use crate::generate::{DEPTH_LIMIT, batch, lives, moves, world};
 use crate::world::World;
 
 fn config() -> ProptestConfig {
@@ -15,7 +15,7 @@ fn config() -> ProptestConfig {
 }
 
 fn any_batch() -> impl Strategy<Value = Batch> {
-    prop_oneof![batch(), moves()]
+    prop_oneof![batch(), moves(), lives()]
 }
 
 fn applied(world: &World, batch: &Batch) -> (World, Plan) {
@@ -42,6 +42,8 @@ fn told(batch: &Batch, plan: &Plan, index: usize) -> String {
             let changes = changes.iter().map(|change| (&change.field, &change.from, &change.to));
             format!("updated {:?}", changes.collect::<Vec<_>>())
         }
+        RecordResult::Archived { id, descendants } => format!("archived {id} and {descendants} below"),
+        RecordResult::Restored { id } => format!("restored {id}"),
         RecordResult::Unchanged { id } => format!("unchanged {id}"),
         RecordResult::Failed(failures) => format!(
             "failed {:?}",
@@ -85,11 +87,14 @@ proptest! {
         let plan = world.plan(&batch, DEPTH_LIMIT);
         prop_assert_eq!(plan.outcome.records.len(), batch.records.len());
         let done = |outcome: &&RecordOutcome| {
-            matches!(outcome.result, RecordResult::Created { .. } | RecordResult::Updated { .. })
+            !matches!(outcome.result, RecordResult::Unchanged { .. } | RecordResult::Failed(_))
         };
         prop_assert_eq!(plan.outcome.records.iter().filter(done).count(), plan.writes.len());
         let ids: HashSet<GroupId> = plan.writes.iter().map(|write| match write {
-            Write::Create { id, .. } | Write::Update { id, .. } => *id,
+            Write::Create { id, .. }
+            | Write::Update { id, .. }
+            | Write::Archive { id, .. }
+            | Write::Restore { id } => *id,
         }).collect();
         prop_assert_eq!(ids.len(), plan.writes.len());
     }
@@ -102,7 +107,7 @@ proptest! {
         })
     ) {
         let records = order.iter().map(|index| batch.records[*index].clone()).collect();
-        let shuffled = Batch { tenant: batch.tenant, records };
+        let shuffled = Batch { records, ..batch.clone() };
         let (after, plan) = applied(&world, &batch);
         let (after_shuffled, plan_shuffled) = applied(&world, &shuffled);
         for (place, index) in order.iter().enumerate() {
@@ -120,7 +125,11 @@ proptest! {
             match (&first.result, &second.result) {
                 (RecordResult::Failed(first), RecordResult::Failed(second)) => prop_assert_eq!(first, second),
                 (
-                    RecordResult::Created { id } | RecordResult::Updated { id, .. } | RecordResult::Unchanged { id },
+                    RecordResult::Created { id }
+                    | RecordResult::Updated { id, .. }
+                    | RecordResult::Archived { id, .. }
+                    | RecordResult::Restored { id }
+                    | RecordResult::Unchanged { id },
                     RecordResult::Unchanged { id: again },
                 ) => prop_assert_eq!(id, again),
                 (first, second) => prop_assert!(false, "{:?} became {:?}", first, second),
@@ -137,7 +146,13 @@ proptest! {
                 prop_assert_eq!(&before, &after.find(key), "groups of {:?}", key);
                 // With an ambiguous key, another record may well mean one of these groups by another key.
                 if let [id] = before[..] {
-                    prop_assert_eq!(&world.groups[&id], &after.groups[&id]);
+                    let mut stored = after.groups[&id].clone();
+                    if batch.intent == Intent::Archive(Reach::Subtree) {
+                        // It may have been archived with what another record means.
+                        let before = &world.groups[&id];
+                        (stored.archived_at, stored.revision) = (before.archived_at, before.revision);
+                    }
+                    prop_assert_eq!(&world.groups[&id], &stored);
                 }
             }
         }
@@ -152,7 +167,7 @@ proptest! {
         };
         let mut records = vec![Err(unreadable); bad];
         records.extend(batch.records.iter().cloned());
-        let more = Batch { tenant: batch.tenant, records };
+        let more = Batch { records, ..batch.clone() };
         let (after, plan) = applied(&world, &batch);
         let (after_more, plan_more) = applied(&world, &more);
         for index in 0..batch.records.len() {
@@ -192,9 +207,64 @@ proptest! {
             if let (true, Some(parent)) = (moved, group.parent) {
                 prop_assert!(!after.groups[&parent].is_archived(), "{} moved below an archived group", group.id);
             }
+            let lives_below_archived = |world: &World, group: &Group| {
+                let parent = group.parent.map(|parent| &world.groups[&parent]);
+                !group.is_archived() && parent.is_some_and(Group::is_archived)
+            };
+            if lives_below_archived(&after, group) {
+                let before = &world.groups[&group.id];
+                prop_assert!(lives_below_archived(&world, before), "{} lives below an archived group", group.id);
+            }
             for reference in &group.references {
                 let owners = after.find(&LookupKey::Reference(reference.clone()));
                 prop_assert_eq!(owners, vec![group.id]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_archived_is_counted_and_can_be_restored(world in world(), batch in lives()) {
+        let (after, plan) = applied(&world, &batch);
+        let archived: Vec<GroupId> =
+            world.groups.keys().copied().filter(|id| !world.groups[id].is_archived() && after.groups[id].is_archived()).collect();
+        let told = |outcome: &RecordOutcome| match outcome.result {
+            RecordResult::Archived { descendants, .. } => 1 + descendants,
+            _ => 0,
+        };
+        prop_assert_eq!(plan.outcome.records.iter().map(told).sum::<usize>(), archived.len());
+        let sound = world.groups.values().all(|group| {
+            group.is_archived() || group.parent.is_none_or(|parent| !world.groups[&parent].is_archived())
+        });
+        if archived.is_empty() || !sound {
+            return Ok(());
+        }
+        let records = archived.iter().map(|id| Ok(Directive::new(LookupKey::Id(*id)))).collect();
+        let back = Batch::new(batch.tenant, records).expect("a small batch").intending(Intent::Restore);
+        let (mut restored, _) = applied(&after, &back);
+        for id in archived {
+            restored.groups.get_mut(&id).expect("stored").revision = world.groups[&id].revision;
+        }
+        prop_assert_eq!(restored.groups, world.groups);
+    }
+
+    #[test]
+    fn no_record_fails_to_live_or_to_be_archived_without_a_reason(world in world(), batch in lives()) {
+        let (after, plan) = applied(&world, &batch);
+        for (record, outcome) in batch.records.iter().zip(&plan.outcome.records) {
+            let (Ok(directive), RecordResult::Failed(failures)) = (record, &outcome.result) else { continue };
+            let group = world.find(&directive.key).first().map(|id| &world.groups[id]);
+            match &failures[0] {
+                Failure::GroupHasChildren { children } => {
+                    prop_assert_eq!(*children, after.living_children(group.expect("stored").id));
+                    prop_assert!(*children > 0);
+                }
+                Failure::ArchivedParentGroup | Failure::ParentFailedInRequest { .. } => {
+                    let parent = group.and_then(|group| group.parent).expect("a parent");
+                    prop_assert!(after.groups[&parent].is_archived());
+                }
+                Failure::GroupNotFound => prop_assert!(group.is_none()),
+                Failure::DuplicateInRequest { .. } | Failure::AmbiguousGroupIdentifier { .. } => {}
+                other => prop_assert!(false, "{:?}", other),
             }
         }
     }

@@ -1,13 +1,15 @@
 //! The staircase: a record with every fault, repaired one at a time. After each repair the next code in
 //! the order of precedence appears, and no code is left out.
 
+use std::collections::HashSet;
+
 use directory::*;
 
 use crate::world::{TENANT, World};
 
 const DEPTH_LIMIT: usize = 3;
 
-/// `archived`, two groups with the key `twice`, and the chain `a` > `b` > `c` as deep as allowed.
+/// `archived` with `gone` below it, two groups with the key `twice`, and the chain `a` > `b` > `c` as deep as allowed.
 fn world() -> World {
     let mut world = World::default();
     let archived = world.add(&[("", "archived")], None);
@@ -18,6 +20,8 @@ fn world() -> World {
     let a = world.add(&[("", "a")], None);
     let b = world.add(&[("", "b")], Some(a));
     world.add(&[("", "c")], Some(b));
+    let gone = world.add(&[("", "gone")], Some(archived));
+    world.archive(gone);
     world
 }
 
@@ -28,8 +32,17 @@ fn directive(key: &str, parent: Option<&str>) -> Directive {
 
 /// The codes that the first record is told when it is sent together with the others.
 fn codes(first: Record, others: Vec<Directive>) -> Vec<&'static str> {
+    codes_of(Intent::Upsert, None, first, others)
+}
+
+fn codes_of(
+    intent: Intent,
+    expected: Option<Expected>,
+    first: Record,
+    others: Vec<Directive>,
+) -> Vec<&'static str> {
     let records = std::iter::once(first).chain(others.into_iter().map(Ok)).collect();
-    let batch = Batch::new(TENANT, records).expect("a small batch");
+    let batch = Batch::new(TENANT, records).expect("a small batch").intending(intent).expecting(expected);
     let plan = world().plan(&batch, DEPTH_LIMIT);
     match &plan.outcome.records[0].result {
         RecordResult::Failed(failures) => failures.iter().map(|failure| failure.code().as_str()).collect(),
@@ -65,8 +78,124 @@ fn each_repair_shows_the_next_code() {
         .into_iter()
         .map(|(first, others)| codes(first, others).first().copied().unwrap_or(""))
         .collect();
-    let expected: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).chain([""]).collect();
+    let of_upserts = Code::ALL.iter().filter(|code| !OF_OTHER_INTENTS.contains(code));
+    let expected: Vec<&str> = of_upserts.map(|code| code.as_str()).chain([""]).collect();
     assert_eq!(shown, expected);
+}
+
+/// Codes that an unconditional upsert never sees.
+const OF_OTHER_INTENTS: [Code; 3] = [Code::GroupNotFound, Code::PreconditionFailed, Code::GroupHasChildren];
+
+/// Intent, condition, first record, keys of the others, main code.
+type Step<'s> = (Intent, Option<Expected>, Record, Vec<&'s str>, &'s str);
+
+/// The staircase of the other intents: each line repairs one more fault.
+#[test]
+fn each_repair_shows_the_next_code_of_every_intent() {
+    let at = |id: i64, revision| Some(Expected::At(vec![(GroupId::new(id).expect("small"), revision)]));
+    let plain = |key: &str| Directive::new(World::key(key));
+    let rejected = |key: &str| {
+        let fault = Failure::Validation { field: Some(Field::Key), fault: Fault::Blank };
+        Err(Rejection { key: Some(World::key(key)), lacks_name: true, failures: vec![fault] })
+    };
+    let never = at(99, 0);
+    let archive = Intent::Archive(Reach::Itself);
+    let steps: Vec<Step<'_>> = vec![
+        (Intent::Update, never.clone(), rejected("new"), vec!["new"], "VALIDATION_ERROR"),
+        (
+            Intent::Update,
+            never.clone(),
+            Ok(directive("twice", Some("twice"))),
+            vec!["twice"],
+            "DUPLICATE_IN_REQUEST",
+        ),
+        (
+            Intent::Update,
+            never.clone(),
+            Ok(directive("twice", Some("twice"))),
+            vec![],
+            "AMBIGUOUS_GROUP_IDENTIFIER",
+        ),
+        (Intent::Update, never.clone(), Ok(directive("new", Some("new"))), vec![], "GROUP_NOT_FOUND"),
+        (
+            Intent::Update,
+            never.clone(),
+            Ok(directive("archived", Some("nowhere"))),
+            vec![],
+            "ARCHIVED_GROUP_EXISTS",
+        ),
+        (Intent::Update, never.clone(), Ok(directive("a", Some("a"))), vec![], "PRECONDITION_FAILED"),
+        (Intent::Update, at(5, 0), Ok(directive("a", Some("a"))), vec![], "PARENT_IS_SELF"),
+        (Intent::Update, Some(Expected::Stored), Ok(plain("a")), vec![], ""),
+        (Intent::Upsert, Some(Expected::Absent), Ok(directive("a", None)), vec![], "PRECONDITION_FAILED"),
+        (Intent::Upsert, Some(Expected::Absent), Ok(directive("new", None)), vec![], ""),
+        (Intent::Upsert, Some(Expected::Stored), Ok(directive("new", None)), vec![], "PRECONDITION_FAILED"),
+        (archive, never.clone(), rejected("new"), vec!["new"], "VALIDATION_ERROR"),
+        (archive, never.clone(), Ok(plain("twice")), vec!["twice"], "DUPLICATE_IN_REQUEST"),
+        (archive, never.clone(), Ok(plain("twice")), vec![], "AMBIGUOUS_GROUP_IDENTIFIER"),
+        (archive, never.clone(), Ok(plain("new")), vec![], "GROUP_NOT_FOUND"),
+        (archive, never.clone(), Ok(plain("b")), vec![], "PRECONDITION_FAILED"),
+        (archive, None, Ok(plain("b")), vec![], "GROUP_HAS_CHILDREN"),
+        (archive, None, Ok(plain("b")), vec!["c"], ""),
+        (archive, None, Ok(plain("archived")), vec![], ""),
+        (Intent::Archive(Reach::Subtree), None, Ok(plain("a")), vec![], ""),
+        (Intent::Restore, never.clone(), Ok(plain("new")), vec![], "GROUP_NOT_FOUND"),
+        (Intent::Restore, never, Ok(plain("gone")), vec![], "PRECONDITION_FAILED"),
+        (Intent::Restore, None, Ok(plain("gone")), vec![], "ARCHIVED_PARENT_GROUP"),
+        (Intent::Restore, None, Ok(plain("gone")), vec!["archived", "archived"], "PARENT_FAILED_IN_REQUEST"),
+        (Intent::Restore, None, Ok(plain("gone")), vec!["archived"], ""),
+        (Intent::Restore, None, Ok(plain("a")), vec![], ""),
+    ];
+    let mut shown = HashSet::new();
+    for (intent, expected, first, others, code) in steps {
+        let others = others.into_iter().map(plain).collect();
+        let told = codes_of(intent, expected, first.clone(), others);
+        assert_eq!(told.first().copied().unwrap_or(""), code, "{intent:?} {first:?}");
+        shown.extend(told);
+    }
+    assert!(OF_OTHER_INTENTS.iter().all(|code| shown.contains(code.as_str())));
+}
+
+/// What archiving and restoring many at once comes to: rules §4 and §5, one rule a line.
+#[test]
+fn the_rules_of_archiving() {
+    let check = |intent: Intent, keys: &[&str], expected: &[&str]| {
+        let records = keys.iter().map(|key| Ok(Directive::new(World::key(key)))).collect();
+        let batch = Batch::new(TENANT, records).expect("a small batch").intending(intent);
+        let plan = world().plan(&batch, DEPTH_LIMIT);
+        let told = plan.outcome.records.iter().map(|outcome| match &outcome.result {
+            RecordResult::Failed(failures) => failures[0].code().as_str().to_owned(),
+            RecordResult::Archived { descendants, .. } => format!("archived +{descendants}"),
+            RecordResult::Restored { .. } => "restored".to_owned(),
+            _ => "unchanged".to_owned(),
+        });
+        assert_eq!(told.collect::<Vec<_>>(), expected, "{batch:?}");
+    };
+    let alone = Intent::Archive(Reach::Itself);
+    let subtree = Intent::Archive(Reach::Subtree);
+    // Parents and children in any order.
+    check(alone, &["a", "b", "c"], &["archived +0", "archived +0", "archived +0"]);
+    check(alone, &["c", "a", "b"], &["archived +0", "archived +0", "archived +0"]);
+    // A child that stays keeps everything above it.
+    check(alone, &["a", "b"], &["GROUP_HAS_CHILDREN", "GROUP_HAS_CHILDREN"]);
+    check(alone, &["a", "c"], &["GROUP_HAS_CHILDREN", "archived +0"]);
+    // Also one that stays because its own record fails.
+    check(
+        alone,
+        &["a", "b", "c", "c"],
+        &["GROUP_HAS_CHILDREN", "GROUP_HAS_CHILDREN", "DUPLICATE_IN_REQUEST", "DUPLICATE_IN_REQUEST"],
+    );
+    // Archived children keep nobody; what is archived stays so.
+    check(alone, &["archived", "orphan"], &["unchanged", "archived +0"]);
+    // A subtree goes as a whole, each group counted once.
+    check(subtree, &["a"], &["archived +2"]);
+    check(subtree, &["c", "a"], &["archived +0", "archived +1"]);
+    check(subtree, &["a", "b"], &["archived +0", "archived +1"]);
+    check(subtree, &["a", "c", "c"], &["archived +2", "DUPLICATE_IN_REQUEST", "DUPLICATE_IN_REQUEST"]);
+    // Restoring goes from the top, in any order.
+    check(Intent::Restore, &["gone", "archived"], &["restored", "restored"]);
+    check(Intent::Restore, &["gone", "a"], &["ARCHIVED_PARENT_GROUP", "unchanged"]);
+    check(Intent::Restore, &["gone", "nowhere", "archived"], &["restored", "GROUP_NOT_FOUND", "restored"]);
 }
 
 #[test]
@@ -108,7 +237,7 @@ fn the_rules_of_the_tree() {
                 RecordResult::Failed(failures) => failures[0].code().as_str(),
                 RecordResult::Created { .. } => "created",
                 RecordResult::Updated { .. } => "updated",
-                RecordResult::Unchanged { .. } => "unchanged",
+                _ => "unchanged",
             })
             .collect();
         assert_eq!(told, expected, "{batch:?}");

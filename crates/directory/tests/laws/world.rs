@@ -76,6 +76,10 @@ impl World {
             self.add_ancestors(*id, &mut seen);
         }
         let movers: HashSet<GroupId> = hierarchy.heights_of.iter().copied().collect();
+        seen.children = hierarchy.children_of.iter().map(|id| (*id, self.living_children(*id))).collect();
+        let stop: HashSet<GroupId> = hierarchy.descendants_of.iter().copied().collect();
+        let below = |id: &GroupId| (*id, self.living_below(*id, &stop));
+        seen.descendants = hierarchy.descendants_of.iter().map(below).collect();
         seen.heights = hierarchy.heights_of.iter().map(|id| (*id, self.height(*id, &movers))).collect();
         seen
     }
@@ -101,7 +105,8 @@ impl World {
         let mut next = Some(id);
         while let Some(group) = next.and_then(|id| self.groups.get(&id)) {
             let key = group.references.first().map(|reference| reference.key.clone());
-            let known = seen.ancestors.insert(group.id, Ancestor { parent: group.parent, key });
+            let ancestor = Ancestor { parent: group.parent, key, archived: group.is_archived() };
+            let known = seen.ancestors.insert(group.id, ancestor);
             next = group.parent.filter(|_| known.is_none());
         }
     }
@@ -110,6 +115,32 @@ impl World {
         let children =
             self.groups.values().filter(|child| child.parent == Some(id) && !stop.contains(&child.id));
         1 + children.map(|child| self.height(child.id, stop)).max().unwrap_or(0)
+    }
+
+    fn children(&self, id: GroupId) -> impl Iterator<Item = &Group> {
+        self.groups.values().filter(move |child| child.parent == Some(id))
+    }
+
+    pub(crate) fn living_children(&self, id: GroupId) -> usize {
+        self.children(id).filter(|child| !child.is_archived()).count()
+    }
+
+    fn living_below(&self, id: GroupId, stop: &HashSet<GroupId>) -> usize {
+        let entered = self.children(id).filter(|child| !stop.contains(&child.id));
+        entered.map(|child| usize::from(!child.is_archived()) + self.living_below(child.id, stop)).sum()
+    }
+
+    fn archive_with(&mut self, id: GroupId, reach: Reach) {
+        let below: Vec<GroupId> = self.children(id).map(|child| child.id).collect();
+        let group = self.groups.get_mut(&id).expect("only stored groups are archived");
+        if !group.is_archived() {
+            (group.archived_at, group.revision) = (Some(Timestamp(0)), self.revision);
+        }
+        if reach == Reach::Subtree {
+            for child in below {
+                self.archive_with(child, reach);
+            }
+        }
     }
 
     pub(crate) fn plan(&self, batch: &Batch, depth_limit: usize) -> Plan {
@@ -147,6 +178,16 @@ impl World {
                         let place = references.iter().position(|reference| reference == from);
                         references[place.expect("the group has the reference")] = to.clone();
                     }
+                }
+                Write::Archive { id, reach } => {
+                    // Subtrees may lie within one another.
+                    assert!(*reach == Reach::Subtree || !self.groups[id].is_archived(), "{id} is archived");
+                    self.archive_with(*id, *reach);
+                }
+                Write::Restore { id } => {
+                    let group = self.groups.get_mut(id).expect("only stored groups are restored");
+                    assert!(group.archived_at.take().is_some(), "{id} is not archived");
+                    group.revision = self.revision;
                 }
             }
         }

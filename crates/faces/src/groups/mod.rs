@@ -42,13 +42,13 @@ mod status;
 mod wire;
 mod write;
 
-pub use etag::{entity_tag, is_known};
+pub use etag::{entity_tag, expected, is_known};
 pub use idempotency::idempotency_key;
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
 pub use listing::{ListQuery, TreeQuery};
 pub use openapi::openapi;
 pub use prefer::{Handling, handling};
-pub use query::{Mode, UpsertQuery};
-pub use read::{Note, Reading, read};
+pub use query::{Mode, WriteQuery};
+pub use read::{Note, Reading, Subject, read, read_keys, read_one};
 pub use refusal::{Bounds, BrokenJson, InvalidRequest, Refusal};
-pub use write::{Reply, write, write_group, write_list, write_tree};
+pub use write::{Reply, write, write_group, write_list, write_one, write_tree};

@@ -1,5 +1,7 @@
 //! Query strings.
 
+use directory::Reach;
+
 use super::fields::closest;
 use super::limits;
 use super::refusal::Refusal;
@@ -14,37 +16,43 @@ pub enum Mode {
     DryRun,
 }
 
-/// The parameters of `POST /v3/groups/batch-upsert`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct UpsertQuery {
+/// The parameters of writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteQuery {
     /// `dryRun=true` or `false`, the default.
     pub mode: Mode,
+    /// `cascade=true` or `false`, the default; for what archives.
+    pub reach: Reach,
 }
 
-impl UpsertQuery {
+impl WriteQuery {
     /// Reads the query. Unknown parameters are ignored, but for what looks like a misspelt `dryRun`:
     /// who asked for a rehearsal must not be written for.
     pub fn parse(query: Option<&str>) -> Result<Self, Refusal> {
-        let mut mode = None;
+        let (mut mode, mut reach) = (None, None);
         for (name, value) in parameters(query) {
             if name == DRY_RUN {
-                let wanted = match value.as_str() {
-                    "true" => Mode::DryRun,
-                    "false" => Mode::Apply,
-                    _ => return Err(Refusal::parameter(DRY_RUN, "dryRun must be true or false.")),
-                };
+                let wanted = if truth(DRY_RUN, &value)? { Mode::DryRun } else { Mode::Apply };
                 once(&mut mode, wanted, DRY_RUN)?;
+            } else if name == CASCADE {
+                let wanted = if truth(CASCADE, &value)? { Reach::Subtree } else { Reach::Itself };
+                once(&mut reach, wanted, CASCADE)?;
             } else if resembles_dry_run(&name) {
                 let shown = limits::shorten(&name, limits::MAX_ECHO);
                 let detail = format!("{shown} is not a parameter of this call; did you mean dryRun?");
                 return Err(Refusal::parameter(&shown, detail));
             }
         }
-        Ok(Self { mode: mode.unwrap_or_default() })
+        Ok(Self { mode: mode.unwrap_or_default(), reach: reach.unwrap_or(Reach::Itself) })
     }
 }
 
 pub(super) const DRY_RUN: &str = "dryRun";
+pub(super) const CASCADE: &str = "cascade";
+
+fn truth(name: &str, value: &str) -> Result<bool, Refusal> {
+    value.parse().map_err(|_| Refusal::parameter(name, format!("{name} must be true or false.")))
+}
 
 fn once<T>(place: &mut Option<T>, value: T, name: &str) -> Result<(), Refusal> {
     match place.replace(value) {

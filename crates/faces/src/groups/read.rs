@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use directory::model::JsonType;
 use directory::{
-    Code, Description, Directive, Failure, Fault, Field, LookupKey, Name, ParentKey, Patch, PhotoUrl, Record,
-    ReferenceKey, Rejection, Source,
+    Code, Description, Directive, Failure, Fault, Field, Group, LookupKey, Name, ParentKey, Patch, PhotoUrl,
+    Record, ReferenceKey, Rejection, Source,
 };
 
 use super::fields::{Member, Null, RULES, Suggestions, wire_name};
@@ -15,7 +15,7 @@ use super::limits::{
 };
 use super::prefer::Handling;
 use super::refusal::Refusal;
-use super::shape::{self, Members, Sent, Unknown};
+use super::shape::{self, GROUPS, KEYS, Members, Sent, Unknown};
 
 /// The records of a request, and as many notes for the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,19 +53,60 @@ pub(super) struct Ignored {
 /// `groups`, no `groups`, `groups` not an array, too few or too many records. What is wrong inside a
 /// record is that record's rejection.
 pub fn read(body: &[u8], handling: Handling) -> Result<Reading, Refusal> {
-    let slices = shape::records(body)?;
     let mut suggestions = Suggestions::default();
-    let mut reading =
-        Reading { records: Vec::with_capacity(slices.len()), notes: Vec::with_capacity(slices.len()) };
-    for slice in slices {
-        let (record, note) = match Members::read(slice) {
-            Ok(members) => Reader { members, failures: Vec::new() }.read(handling, &mut suggestions),
-            Err(found) => (Err(not_an_object(found)), Note::default()),
+    let record = |slice| match Members::read(slice) {
+        Ok(members) => Reader::new(members).read(Subject::InBody, handling, &mut suggestions),
+        Err(found) => (Err(not_an_object(found)), Note::default()),
+    };
+    let slices = shape::elements(body, GROUPS)?;
+    let (records, notes) = slices.into_iter().map(record).unzip();
+    Ok(Reading { records, notes })
+}
+
+/// Reads the body of a batch that archives or restores: `externalReferenceIds`, judged as in [`read`].
+pub fn read_keys(body: &[u8]) -> Result<Reading, Refusal> {
+    let record = |slice| {
+        let mut note = Note::default();
+        let key = match shape::json_type(slice) {
+            JsonType::String => shape::decode(slice).ok_or(Fault::InvalidString),
+            other => Err(Fault::WrongType(other)),
         };
-        reading.records.push(record);
-        reading.notes.push(note);
+        let key = key.and_then(|text| {
+            note.key = Some(shorten(&text, MAX_KEY_ECHO));
+            ReferenceKey::parse(&text)
+        });
+        let rejected = |fault| {
+            let failures = vec![Failure::Validation { field: Some(Field::Key), fault }];
+            Rejection { key: None, lacks_name: false, failures }
+        };
+        (key.map(|key| Directive::new(LookupKey::Key(key))).map_err(rejected), note)
+    };
+    let slices = shape::elements(body, KEYS)?;
+    let (records, notes) = slices.into_iter().map(record).unzip();
+    Ok(Reading { records, notes })
+}
+
+/// Which group a record means.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'s> {
+    /// The one that the record names.
+    InBody,
+    /// The one of the request's path, as it is stored. A record that names another one is at fault.
+    InPath(&'s LookupKey, &'s Group),
+}
+
+/// Reads a body that is one record.
+pub fn read_one(body: &[u8], subject: Subject<'_>, handling: Handling) -> Result<Reading, Refusal> {
+    let members = Members::read(shape::object(body)?).map_err(|found| Refusal::not_an_object(None, found))?;
+    let (record, note) = Reader::new(members).read(subject, handling, &mut Suggestions::default());
+    Ok(Reading { records: vec![record], notes: vec![note] })
+}
+
+impl Reading {
+    /// One record without fields, for the group of the request's path.
+    pub fn of(key: LookupKey) -> Self {
+        Self { records: vec![Ok(Directive::new(key))], notes: vec![Note::default()] }
     }
-    Ok(reading)
 }
 
 fn not_an_object(found: JsonType) -> Rejection {
@@ -87,10 +128,22 @@ enum Value<'de> {
 }
 
 impl<'de> Reader<'de> {
-    fn read(mut self, handling: Handling, suggestions: &mut Suggestions) -> (Record, Note) {
+    const fn new(members: Members<'de>) -> Self {
+        Self { members, failures: Vec::new() }
+    }
+
+    fn read(
+        mut self,
+        subject: Subject<'_>,
+        handling: Handling,
+        suggestions: &mut Suggestions,
+    ) -> (Record, Note) {
         let mut note = Note::default();
         self.check_shape();
-        let key = self.key(&mut note);
+        let key = match subject {
+            Subject::InBody => self.key(&mut note),
+            Subject::InPath(key, stored) => Some(self.key_of_path(key, stored, &mut note)),
+        };
         let source = set(self.patch(Member::Source, Source::parse));
         let name = set(self.patch(Member::Name, Name::parse));
         let description = self.patch(Member::Description, Description::parse);
@@ -176,6 +229,28 @@ impl<'de> Reader<'de> {
                 self.failures.push(Failure::RequiredFieldMissing(Field::Key));
                 None
             }
+        }
+    }
+
+    /// The key of the path; the record may repeat that of the group. A new source needs to be told by a key
+    /// which reference it is for: that is the one which the group is shown by.
+    fn key_of_path(&mut self, key: &LookupKey, stored: &Group, note: &mut Note) -> LookupKey {
+        match self.value(Member::Key) {
+            Some(Value::Text(text)) => {
+                note.key = Some(shorten(&text, MAX_KEY_ECHO));
+                let sent = self.parsed(Member::Key, &text, ReferenceKey::parse);
+                if sent.is_some_and(|sent| stored.references.iter().all(|reference| reference.key != sent)) {
+                    self.fail(Some(Field::Key), Fault::Conflicting { other: "the key of the path's group" });
+                }
+            }
+            Some(Value::Null) => self.fail(Some(Field::Key), Fault::NotClearable),
+            None => {}
+        }
+        match stored.references.first() {
+            Some(shown) if matches!(self.members.sent(Member::Source), Sent::Once(_)) => {
+                LookupKey::Key(key.reference_key().unwrap_or(&shown.key).clone())
+            }
+            _ => key.clone(),
         }
     }
 

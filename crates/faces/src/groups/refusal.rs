@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use directory::model::JsonType;
 use directory::{Batch, BatchError};
 
+use super::fields::closest;
 use super::listing::CURSOR;
 use super::query::DRY_RUN;
 use super::shape::GROUPS;
@@ -57,10 +58,7 @@ pub enum Refusal {
     /// A key that more than one group carries.
     AmbiguousGroup,
     /// The resource does not know the method.
-    MethodNotAllowed {
-        /// Those it knows, as in the header `Allow`.
-        allow: &'static str,
-    },
+    MethodNotAllowed,
     /// The first request with this idempotency key is still under way.
     IdempotencyKeyInUse,
     /// The idempotency key came with another request before.
@@ -202,8 +200,8 @@ impl InvalidRequest {
 impl From<BatchError> for Refusal {
     fn from(error: BatchError) -> Self {
         match error {
-            BatchError::Empty => Self::batch_size(0),
-            BatchError::TooLarge { records } => Self::batch_size(records),
+            BatchError::Empty => Self::batch_size(GROUPS, 0),
+            BatchError::TooLarge { records } => Self::batch_size(GROUPS, records),
         }
     }
 }
@@ -215,49 +213,51 @@ impl Refusal {
     }
 
     /// A number of records that no batch has.
-    pub(super) fn batch_size(records: usize) -> Self {
+    pub(super) fn batch_size(list: &'static str, records: usize) -> Self {
         let reason = if records == 0 { InvalidRequest::BatchEmpty } else { InvalidRequest::BatchTooLarge };
         let max = Batch::MAX_RECORDS;
-        let detail = format!("{GROUPS} must hold 1 to {max} records, it holds {records}.");
+        let detail = format!("{list} must hold 1 to {max} records, it holds {records}.");
         let bounds = Some(Bounds { min: 1, max, got: Some(records) });
-        Self::Validation { reason, detail, field: Some(GROUPS.into()), bounds }
+        Self::Validation { reason, detail, field: Some(list.into()), bounds }
     }
 
     pub(super) fn broken(reason: BrokenJson, position: usize, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::InvalidJson { reason, position, detail: detail.into() }
     }
 
-    pub(super) fn not_an_object(found: JsonType) -> Self {
-        let detail = format!("The body must be an object with the member {GROUPS}, it is {found}.");
+    /// A body that should be an object: with this list alone, or else with the fields of a group.
+    pub(super) fn not_an_object(list: Option<&'static str>, found: JsonType) -> Self {
+        let members =
+            list.map_or_else(|| "the fields of a group".to_owned(), |list| format!("the member {list}"));
+        let detail = format!("The body must be an object with {members}, it is {found}.");
         Self::invalid(InvalidRequest::NotAnObject, None, detail)
     }
 
-    pub(super) fn groups_missing() -> Self {
-        let detail =
-            format!("{GROUPS} is missing: the body must be an object with an array of records there.");
-        Self::invalid(InvalidRequest::RequiredFieldMissing, Some(GROUPS), detail)
+    pub(super) fn list_missing(list: &'static str) -> Self {
+        let detail = format!("{list} is missing: the body must be an object with an array of records there.");
+        Self::invalid(InvalidRequest::RequiredFieldMissing, Some(list), detail)
     }
 
-    pub(super) fn not_an_array(found: JsonType) -> Self {
-        let detail = format!("{GROUPS} must be an array of records, it is {found}.");
-        Self::invalid(InvalidRequest::NotAnArray, Some(GROUPS), detail)
+    pub(super) fn not_an_array(list: &'static str, found: JsonType) -> Self {
+        let detail = format!("{list} must be an array of records, it is {found}.");
+        Self::invalid(InvalidRequest::NotAnArray, Some(list), detail)
     }
 
-    pub(super) fn groups_doubled() -> Self {
-        let detail = format!("{GROUPS} occurs more than once.");
-        Self::invalid(InvalidRequest::DuplicateMember, Some(GROUPS), detail)
+    pub(super) fn list_doubled(list: &'static str) -> Self {
+        let detail = format!("{list} occurs more than once.");
+        Self::invalid(InvalidRequest::DuplicateMember, Some(list), detail)
     }
 
     /// The name is short enough to be repeated.
-    pub(super) fn unknown_beside_groups(name: &str) -> Self {
+    pub(super) fn unknown_beside(list: &'static str, name: &str) -> Self {
         let advice = if name.eq_ignore_ascii_case(DRY_RUN) {
             format!("; for a rehearsal add ?{DRY_RUN}=true to the URL")
-        } else if name.to_ascii_lowercase().contains("group") {
-            format!("; did you mean {GROUPS}?")
+        } else if name.to_ascii_lowercase().contains("group") || closest(name, [list].into_iter()).is_some() {
+            format!("; did you mean {list}?")
         } else {
             ".".into()
         };
-        let detail = format!("{name} is not a member of the body, which has {GROUPS} alone{advice}");
+        let detail = format!("{name} is not a member of the body, which has {list} alone{advice}");
         Self::invalid(InvalidRequest::UnknownField, Some(name), detail)
     }
 

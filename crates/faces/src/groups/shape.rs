@@ -16,25 +16,47 @@ use super::fields::Member;
 use super::limits::{MAX_ECHO, MAX_MEMBERS, MAX_NESTING, shorten};
 use super::refusal::{BrokenJson, Refusal};
 
-/// The one member of a body.
+/// The one member of the body of a batch upsert.
 pub(super) const GROUPS: &str = "groups";
+/// The one member of the body of a batch that archives or restores.
+pub(super) const KEYS: &str = "externalReferenceIds";
 
-/// The records of a body, each in its own slice. The order of judging is documented at `read`.
-pub(super) fn records(body: &[u8]) -> Result<Vec<&str>, Refusal> {
-    let text = std::str::from_utf8(body).map_err(|error| {
-        Refusal::broken(BrokenJson::InvalidUtf8, error.valid_up_to(), "The body is not UTF-8.")
-    })?;
-    match text.trim_start_matches(is_white_space).bytes().next() {
-        None => Err(Refusal::broken(BrokenJson::EmptyBody, text.len(), "The body is empty.")),
-        Some(b'{') => {
-            let mut outer = Outer::new(text);
+/// The elements of a body's one member, the list of this name, each in its own slice. The order of judging
+/// is documented at `read`.
+pub(super) fn elements<'b>(body: &'b [u8], list: &'static str) -> Result<Vec<&'b str>, Refusal> {
+    let text = text(body)?;
+    match json_type(text.trim_start_matches(is_white_space)) {
+        JsonType::Object => {
+            let mut outer = Outer::new(text, list);
             parse(text, &mut outer)?;
             outer.judge()
         }
-        Some(_) => {
+        other => {
             parse(text, Skipped)?;
-            Err(Refusal::not_an_object(json_type(text.trim_start_matches(is_white_space))))
+            Err(Refusal::not_an_object(Some(list), other))
         }
+    }
+}
+
+/// The one object that a body must be.
+pub(super) fn object(body: &[u8]) -> Result<&str, Refusal> {
+    let text = text(body)?;
+    parse(text, Skipped)?;
+    let value = text.trim_start_matches(is_white_space);
+    match json_type(value) {
+        JsonType::Object => Ok(value),
+        other => Err(Refusal::not_an_object(None, other)),
+    }
+}
+
+/// The text of a body that holds more than white space.
+fn text(body: &[u8]) -> Result<&str, Refusal> {
+    let text = std::str::from_utf8(body).map_err(|error| {
+        Refusal::broken(BrokenJson::InvalidUtf8, error.valid_up_to(), "The body is not UTF-8.")
+    })?;
+    match text.trim_start_matches(is_white_space) {
+        "" => Err(Refusal::broken(BrokenJson::EmptyBody, text.len(), "The body is empty.")),
+        _ => Ok(text),
     }
 }
 
@@ -81,14 +103,16 @@ impl<'de> DeserializeSeed<'de> for Skipped {
 /// What a body's object holds.
 struct Outer<'de> {
     text: &'de str,
-    groups: Option<Groups<'de>>,
+    /// The name of the one member.
+    list: &'static str,
+    found: Option<List<'de>>,
     doubled: bool,
     unknown: Option<&'de RawValue>,
     too_deep: Option<&'de str>,
 }
 
-/// The value of `groups`.
-enum Groups<'de> {
+/// The value of the one member.
+enum List<'de> {
     Array(Records<'de>),
     Other(JsonType),
 }
@@ -110,17 +134,17 @@ impl<'de> Visitor<'de> for &mut Outer<'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         while let Some(name) = members.next_key::<&RawValue>()? {
-            let is_groups = decode(name.get()).as_deref() == Some(GROUPS);
-            if is_groups && self.groups.is_none() && self.array_follows(name) {
+            let is_list = decode(name.get()).as_deref() == Some(self.list);
+            if is_list && self.found.is_none() && self.array_follows(name) {
                 // The records are told apart in the same pass: this is nearly all of the body.
                 let mut records = Records { slices: Vec::new(), count: 0 };
                 members.next_value_seed(&mut records)?;
-                self.groups = Some(Groups::Array(records));
+                self.found = Some(List::Array(records));
                 continue;
             }
             let value = members.next_value::<&RawValue>()?.get();
-            if is_groups {
-                self.doubled |= self.groups.replace(Groups::Other(json_type(value))).is_some();
+            if is_list {
+                self.doubled |= self.found.replace(List::Other(json_type(value))).is_some();
             } else {
                 self.unknown.get_or_insert(name);
                 self.too_deep = self.too_deep.or_else(|| beyond(value, MAX_NESTING));
@@ -131,8 +155,8 @@ impl<'de> Visitor<'de> for &mut Outer<'de> {
 }
 
 impl<'de> Outer<'de> {
-    const fn new(text: &'de str) -> Self {
-        Self { text, groups: None, doubled: false, unknown: None, too_deep: None }
+    const fn new(text: &'de str, list: &'static str) -> Self {
+        Self { text, list, found: None, doubled: false, unknown: None, too_deep: None }
     }
 
     /// Whether the member of this name has an array for its value, as far as its first byte tells.
@@ -148,22 +172,22 @@ impl<'de> Outer<'de> {
             return Err(Refusal::broken(BrokenJson::TooDeep, offset(self.text, rest), detail));
         }
         if self.doubled {
-            return Err(Refusal::groups_doubled());
+            return Err(Refusal::list_doubled(self.list));
         }
         if let Some(name) = self.unknown {
             let name = decode(name.get()).unwrap_or(Cow::Borrowed(name.get()));
-            return Err(Refusal::unknown_beside_groups(&shorten(&name, MAX_ECHO)));
+            return Err(Refusal::unknown_beside(self.list, &shorten(&name, MAX_ECHO)));
         }
-        match self.groups {
-            None => Err(Refusal::groups_missing()),
-            Some(Groups::Other(found)) => Err(Refusal::not_an_array(found)),
-            Some(Groups::Array(Records { slices, count: 1..=Batch::MAX_RECORDS })) => Ok(slices),
-            Some(Groups::Array(Records { count, .. })) => Err(Refusal::batch_size(count)),
+        match self.found {
+            None => Err(Refusal::list_missing(self.list)),
+            Some(List::Other(found)) => Err(Refusal::not_an_array(self.list, found)),
+            Some(List::Array(Records { slices, count: 1..=Batch::MAX_RECORDS })) => Ok(slices),
+            Some(List::Array(Records { count, .. })) => Err(Refusal::batch_size(self.list, count)),
         }
     }
 }
 
-/// The elements of `groups`: kept as far as a batch may go, counted beyond.
+/// The elements of the list: kept as far as a batch may go, counted beyond.
 struct Records<'de> {
     slices: Vec<&'de str>,
     count: usize,

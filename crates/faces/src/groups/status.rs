@@ -2,12 +2,48 @@
 
 use std::borrow::Cow;
 
+use directory::{Code, Intent, RecordResult};
+
 use super::refusal::{InvalidRequest, Refusal};
 use super::wire::{Problem, to_json};
 
 /// The status of a batch that was carried out, with so many failed records.
 pub(super) const fn of_batch(failed: usize) -> u16 {
     if failed == 0 { 200 } else { 207 }
+}
+
+/// The status of a record that stands for itself and was done.
+pub(super) const fn of_record(result: &RecordResult, intent: Intent) -> u16 {
+    match (result, intent) {
+        (RecordResult::Created { .. }, _) => 201,
+        (_, Intent::Archive(_)) => 204,
+        _ => 200,
+    }
+}
+
+/// Whether an answer of this status has a body.
+pub(super) const fn has_body(status: u16) -> bool {
+    status != 204
+}
+
+/// Status and title of a record that stands for itself and failed.
+pub(super) const fn of_failure(code: Code) -> (u16, &'static str) {
+    match code {
+        Code::RequiredFieldMissing => (400, "A field is missing"),
+        Code::Validation => (400, "The request is not as the contract asks"),
+        Code::DuplicateInRequest => (400, "Several records for one group"),
+        Code::AmbiguousGroupIdentifier => (409, "More than one group has this key"),
+        Code::GroupNotFound => (404, "No such group"),
+        Code::ArchivedGroupExists => (409, "The group is archived"),
+        Code::PreconditionFailed => (412, "The group is in another state"),
+        Code::ParentIsSelf => (422, "The group cannot be its own parent"),
+        Code::ParentGroupNotFound => (422, "No such parent"),
+        Code::ArchivedParentGroup => (422, "The parent is archived"),
+        Code::ParentFailedInRequest => (422, "The parent failed"),
+        Code::HierarchyCycle => (422, "The group would lie below itself"),
+        Code::HierarchyTooDeep => (422, "The tree would become too deep"),
+        Code::GroupHasChildren => (409, "Groups live below this one"),
+    }
 }
 
 /// Status, code, title.
@@ -26,7 +62,7 @@ impl Refusal {
             Self::Forbidden { .. } | Self::ForeignOrigin => Line(403, "FORBIDDEN", "Not allowed"),
             Self::NotFound => Line(404, "NOT_FOUND", "No such resource"),
             Self::GroupNotFound => Line(404, "GROUP_NOT_FOUND", "No such group"),
-            Self::MethodNotAllowed { .. } => Line(405, "METHOD_NOT_ALLOWED", "Method not allowed"),
+            Self::MethodNotAllowed => Line(405, "METHOD_NOT_ALLOWED", "Method not allowed"),
             Self::RequestTimeout => Line(408, "REQUEST_TIMEOUT", "The request took too long"),
             Self::AmbiguousGroup => {
                 Line(409, "AMBIGUOUS_GROUP_IDENTIFIER", "More than one group has this key")
@@ -59,7 +95,6 @@ impl Refusal {
             Self::InvalidJson { detail, .. } => detail,
             Self::Validation { detail, .. } => detail,
             Self::Forbidden { scope } => return format!("The API key lacks the scope {scope}.").into(),
-            Self::MethodNotAllowed { allow } => return format!("This resource knows: {allow}.").into(),
             Self::PayloadTooLarge { limit } => {
                 return format!("At most {limit} bytes, as sent and decompressed. Send fewer records.")
                     .into();
@@ -68,6 +103,7 @@ impl Refusal {
             Self::Unauthenticated => "Send a valid API key as: Authorization: Bearer <key>.",
             Self::ForeignOrigin => "Requests on behalf of another site are not accepted.",
             Self::NotFound => "There is nothing at this path.",
+            Self::MethodNotAllowed => "The header Allow names the methods that this resource knows.",
             Self::GroupNotFound => "No group is known by that name.",
             Self::AmbiguousGroup => {
                 "More than one group carries this externalReferenceId, each of another type."

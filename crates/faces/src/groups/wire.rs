@@ -14,18 +14,24 @@ pub(super) struct Answer<R> {
     pub(super) results: R,
 }
 
-/// How many records ended in which way.
+/// How many records ended in which way; only the ways that the call knows.
 #[derive(Serialize, Default)]
 pub(super) struct Summary {
     pub(super) total: usize,
-    pub(super) created: usize,
-    pub(super) updated: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) created: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) updated: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) archived: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) restored: Option<usize>,
     pub(super) unchanged: usize,
     pub(super) failed: usize,
 }
 
 /// The result of one record.
-#[derive(Serialize)]
+#[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ResultLine<'a> {
     pub(super) input_index: usize,
@@ -36,6 +42,9 @@ pub(super) struct ResultLine<'a> {
     pub(super) status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<Shown<directory::GroupId>>,
+    /// Groups archived with this one; only where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) descendants: Option<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) changes: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +106,8 @@ pub(super) struct ErrorLine<'a> {
     pub(super) omitted: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) parent_index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) children: Option<usize>,
 }
 
 /// A group as it is read: every member is always there.
@@ -120,6 +131,9 @@ pub(super) struct GroupLine<'a> {
     /// Only in a tree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) depth: Option<usize>,
+    /// Only in the answer to a write.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) warnings: Vec<WarningLine<'a>>,
 }
 
 /// One page of groups.
@@ -159,6 +173,9 @@ pub(super) struct Problem<'a> {
     pub(super) limit: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) scope: Option<&'static str>,
+    /// Every fault of the one record that was sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) errors: Vec<ErrorLine<'a>>,
 }
 
 impl<'a> Problem<'a> {
@@ -185,6 +202,7 @@ impl<'a> Problem<'a> {
             got: None,
             limit: None,
             scope: None,
+            errors: Vec::new(),
         }
     }
 }

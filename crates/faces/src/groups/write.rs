@@ -1,8 +1,8 @@
 //! Answers: outcome in, bytes out.
 
 use directory::{
-    Change, Failure, Fault, Field, GroupView, Listed, Outcome, Record, RecordOutcome, RecordResult, Source,
-    Tree, Warning,
+    Batch, Change, Code, Failure, Fault, Field, GroupView, Intent, Listed, Outcome, Reach, Record,
+    RecordOutcome, RecordResult, Source, Tree, Warning,
 };
 
 use super::cursor;
@@ -10,10 +10,10 @@ use super::fields::{Member, wire_name};
 use super::listing::{ListQuery, TreeQuery};
 use super::query::Mode;
 use super::read::{Ignored, Note};
-use super::status::of_batch;
+use super::status::{has_body, of_batch, of_failure, of_record};
 use super::wire::{
-    Answer, Diff, Each, ErrorLine, FromTo, GroupLine, GroupPage, Moment, Reference, ResultLine, Shown,
-    Summary, WarningLine, to_json,
+    Answer, Diff, Each, ErrorLine, FromTo, GroupLine, GroupPage, Moment, Problem, Reference, ResultLine,
+    Shown, Summary, WarningLine, to_json,
 };
 
 /// An answer.
@@ -25,17 +25,72 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// Writes the answer to a batch upsert: 200 when every record succeeded, else 207. Notes and records are
-/// those that were read, the outcome is what became of them; all three are equally long.
-pub fn write(notes: &[Note], records: &[Record], outcome: &Outcome, mode: Mode) -> Reply {
-    let summary = summary(outcome);
+/// Writes the answer to a batch: 200 when every record succeeded, else 207. The notes are those that were
+/// read with the records, the outcome is what became of them; all three are equally long.
+pub fn write(notes: &[Note], batch: &Batch, outcome: &Outcome, mode: Mode) -> Reply {
+    let summary = summary(batch.intent, outcome);
     let status = of_batch(summary.failed);
     let capacity = 64 + 160 * outcome.records.len();
-    let results = notes.iter().zip(records).zip(&outcome.records).enumerate();
+    let results = notes.iter().zip(&batch.records).zip(&outcome.records).enumerate();
+    let asked = Asked { mode, intent: batch.intent };
     let results =
-        Each(results.map(|(index, ((note, record), outcome))| line(index, note, record, outcome, mode)));
+        Each(results.map(|(index, ((note, record), outcome))| line(index, note, record, outcome, asked)));
     let dry_run = matches!(mode, Mode::DryRun).then_some(true);
     Reply { status, body: to_json(&Answer { dry_run, summary, results }, capacity) }
+}
+
+/// What an answer depends on beside what became of the records.
+#[derive(Clone, Copy)]
+struct Asked {
+    mode: Mode,
+    intent: Intent,
+}
+
+/// Writes the answer to a batch of one record that stands for itself: the group as it is now, with what to
+/// look at; nothing where it was archived; a problem where it failed. `view` is the group after the write.
+/// A dry run that does not fail is answered as a batch of one.
+pub fn write_one(
+    notes: &[Note],
+    batch: &Batch,
+    outcome: &Outcome,
+    view: Option<&GroupView>,
+    mode: Mode,
+    request_id: &str,
+) -> Reply {
+    let (Some(note), Some(record)) = (notes.first(), outcome.records.first()) else {
+        return write(notes, batch, outcome, mode);
+    };
+    match (&record.result, view) {
+        (RecordResult::Failed(failures), _) => {
+            let (status, body) = refused_record(failures, request_id);
+            Reply { status, body }
+        }
+        (_, Some(view)) if mode == Mode::Apply => {
+            let warnings = warnings(note, &record.warnings);
+            let status = of_record(&record.result, batch.intent);
+            let body = if has_body(status) {
+                to_json(&GroupLine { warnings, ..group(view) }, 512)
+            } else {
+                Vec::new()
+            };
+            Reply { status, body }
+        }
+        _ => write(notes, batch, outcome, mode),
+    }
+}
+
+/// The problem of a record that failed alone: every fault, the main one on top.
+fn refused_record(failures: &[Failure], request_id: &str) -> (u16, Vec<u8>) {
+    let mut errors: Vec<ErrorLine<'_>> = failures.iter().map(error).collect();
+    // A record fails with at least one fault, and with the main one first.
+    let main = failures.first().map_or(Code::Validation, Failure::code);
+    let (detail, reason, field) = errors
+        .first_mut()
+        .map_or_else(Default::default, |line| (line.message.clone(), line.reason, line.field));
+    let (status, title) = of_failure(main);
+    let mut problem = Problem::new(status, main.as_str(), title, &detail, request_id);
+    (problem.reason, problem.field, problem.errors) = (reason, field, errors);
+    (status, to_json(&problem, 512))
 }
 
 /// Writes one group.
@@ -57,12 +112,19 @@ pub fn write_tree(tree: &Tree, query: &TreeQuery) -> Vec<u8> {
     to_json(&GroupPage { groups: Each(groups), next_cursor }, 64 + 512 * tree.groups.len())
 }
 
-fn summary(outcome: &Outcome) -> Summary {
+fn summary(intent: Intent, outcome: &Outcome) -> Summary {
     let mut summary = Summary { total: outcome.records.len(), ..Summary::default() };
+    match intent {
+        Intent::Upsert | Intent::Update => (summary.created, summary.updated) = (Some(0), Some(0)),
+        Intent::Archive(_) => summary.archived = Some(0),
+        Intent::Restore => summary.restored = Some(0),
+    }
     for record in &outcome.records {
-        *match &record.result {
-            RecordResult::Created { .. } => &mut summary.created,
-            RecordResult::Updated { .. } => &mut summary.updated,
+        *match record.result {
+            RecordResult::Created { .. } => summary.created.get_or_insert(0),
+            RecordResult::Updated { .. } => summary.updated.get_or_insert(0),
+            RecordResult::Archived { .. } => summary.archived.get_or_insert(0),
+            RecordResult::Restored { .. } => summary.restored.get_or_insert(0),
             RecordResult::Unchanged { .. } => &mut summary.unchanged,
             RecordResult::Failed(_) => &mut summary.failed,
         } += 1;
@@ -75,27 +137,34 @@ fn line<'a>(
     note: &'a Note,
     record: &'a Record,
     outcome: &'a RecordOutcome,
-    mode: Mode,
+    asked: Asked,
 ) -> ResultLine<'a> {
-    let (status, id, changes, failures) = match &outcome.result {
-        RecordResult::Created { id } => {
-            ("created", Some(*id).filter(|_| mode == Mode::Apply), &[][..], &[][..])
-        }
-        RecordResult::Updated { id, changes } => ("updated", Some(*id), &changes[..], &[][..]),
-        RecordResult::Unchanged { id } => ("unchanged", Some(*id), &[][..], &[][..]),
-        RecordResult::Failed(failures) => ("failed", None, &[][..], &failures[..]),
-    };
-    ResultLine {
+    let mut line = ResultLine {
         input_index: index,
         external_reference_id: note.key.as_deref(),
         canonical_key: canonical_key(note, record),
-        status,
-        id: id.map(Shown),
-        changes: changes.iter().map(|change| wire_name(&change.field)).collect(),
-        diff: (mode == Mode::DryRun && !changes.is_empty()).then(|| diff(changes)),
         warnings: warnings(note, &outcome.warnings),
-        errors: failures.iter().map(error).collect(),
-    }
+        ..ResultLine::default()
+    };
+    let (status, id) = match &outcome.result {
+        RecordResult::Created { id } => ("created", Some(*id).filter(|_| asked.mode == Mode::Apply)),
+        RecordResult::Updated { id, changes } => {
+            line.changes = changes.iter().map(|change| wire_name(&change.field)).collect();
+            line.diff = (asked.mode == Mode::DryRun).then(|| diff(changes));
+            ("updated", Some(*id))
+        }
+        RecordResult::Archived { id, descendants } => {
+            line.descendants = Some(*descendants).filter(|_| asked.intent == Intent::Archive(Reach::Subtree));
+            ("archived", Some(*id))
+        }
+        RecordResult::Restored { id } => ("restored", Some(*id)),
+        RecordResult::Unchanged { id } => ("unchanged", Some(*id)),
+        RecordResult::Failed(failures) => {
+            line.errors = failures.iter().map(error).collect();
+            ("failed", None)
+        }
+    };
+    ResultLine { status, id: id.map(Shown), ..line }
 }
 
 /// The key by which the record is known, where NFC made it another than was sent.
@@ -203,9 +272,12 @@ fn error(failure: &Failure) -> ErrorLine<'_> {
         Failure::ParentGroupNotFound { unmatchable_length } => {
             ErrorLine { length: *unmatchable_length, ..line }
         }
+        Failure::GroupHasChildren { children } => ErrorLine { children: Some(*children), ..line },
         Failure::RequiredFieldMissing(_)
         | Failure::AmbiguousGroupIdentifier { .. }
+        | Failure::GroupNotFound
         | Failure::ArchivedGroupExists { .. }
+        | Failure::PreconditionFailed
         | Failure::ParentIsSelf
         | Failure::ArchivedParentGroup => line,
     }
@@ -238,6 +310,16 @@ fn message(failure: &Failure) -> String {
         }
         Failure::AmbiguousGroupIdentifier { field, groups } => {
             format!("{} means {groups} groups, each of another type; it must mean one.", wire_name(field))
+        }
+        Failure::GroupNotFound => format!("No group has this {key}."),
+        Failure::PreconditionFailed => {
+            "The group is not in the state that If-Match or If-None-Match asks for: read it again.".into()
+        }
+        Failure::GroupHasChildren { children } => {
+            let most = Failure::MAX_CHILDREN;
+            let count = if *children < most { children.to_string() } else { format!("at least {most}") };
+            let groups = if *children == 1 { "group that lives" } else { "groups that live" };
+            format!("Directly below the group is {count} {groups}: archive them too, or send cascade=true.")
         }
         Failure::ArchivedGroupExists { id } => {
             format!("The group with this {key} is archived (id {id}); restore it first, or send another key.")
@@ -294,5 +376,6 @@ fn group(view: &GroupView) -> GroupLine<'_> {
         updated_at: Moment(group.updated_at),
         revision: group.revision,
         depth: None,
+        warnings: Vec::new(),
     }
 }

@@ -2,8 +2,8 @@
 
 use directory::outcome::CyclePath;
 use directory::{
-    Change, Failure, Field, GroupId, GroupView, Listed, Outcome, RecordOutcome, RecordResult, TenantId,
-    Timestamp,
+    Batch, Change, Failure, Field, GroupId, GroupView, Listed, Outcome, RecordOutcome, RecordResult,
+    TenantId, Timestamp,
 };
 use faces::groups::{Handling, ListQuery, Mode, entity_tag, is_known, read, write, write_group, write_list};
 use serde_json::{Value, json};
@@ -13,7 +13,8 @@ use super::world;
 fn result_of(result: RecordResult, mode: Mode) -> Value {
     let reading = read(br#"{"groups":[{"externalReferenceId":"a"}]}"#, Handling::Lenient).expect("a batch");
     let outcome = Outcome { records: vec![RecordOutcome { result, warnings: Vec::new() }] };
-    let reply = write(&reading.notes, &reading.records, &outcome, mode);
+    let batch = Batch::new(TenantId(1), reading.records).expect("one record");
+    let reply = write(&reading.notes, &batch, &outcome, mode);
     let mut answer: Value = serde_json::from_slice(&reply.body).expect("JSON");
     assert_eq!(answer["summary"]["total"], 1);
     answer["results"][0].take()

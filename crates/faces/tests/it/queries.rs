@@ -5,7 +5,7 @@ use directory::{
     TreePlace,
 };
 use faces::groups::{
-    Handling, ListQuery, Mode, Refusal, TreeQuery, UpsertQuery, handling, write_list, write_tree,
+    Handling, ListQuery, Mode, Refusal, TreeQuery, WriteQuery, handling, write_list, write_tree,
 };
 
 use super::world;
@@ -13,7 +13,7 @@ use super::world;
 #[test]
 fn upsert() {
     let check = |query: Option<&str>, expected: Result<Mode, &str>| {
-        let actual = UpsertQuery::parse(query);
+        let actual = WriteQuery::parse(query);
         match (&actual, expected) {
             (Ok(query), Ok(mode)) => assert_eq!(query.mode, mode),
             (Err(Refusal::Validation { reason, detail, .. }), Err(text)) => {

@@ -17,7 +17,7 @@ pub(crate) fn answer(body: &[u8], handling: Handling, mode: Mode) -> Reply {
     };
     let batch = Batch::new(TenantId(1), reading.records).expect("a batch of a legal size");
     let outcome = outcome(&batch);
-    groups::write(&reading.notes, &batch.records, &outcome, mode)
+    groups::write(&reading.notes, &batch, &outcome, mode)
 }
 
 fn outcome(batch: &Batch) -> Outcome {
@@ -63,7 +63,8 @@ fn means(key: &LookupKey, id: GroupId, stored: &ExternalReference) -> bool {
 }
 
 fn ancestor(group: &Group) -> Ancestor {
-    Ancestor { parent: group.parent, key: group.references.first().map(|reference| reference.key.clone()) }
+    let key = group.references.first().map(|reference| reference.key.clone());
+    Ancestor { parent: group.parent, key, archived: group.is_archived() }
 }
 
 fn height(id: GroupId, stored: &[Group], movers: &[GroupId]) -> usize {

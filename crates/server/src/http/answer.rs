@@ -1,10 +1,13 @@
 //! How results become answers. What went wrong inside is logged here and never shown.
 
+use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use faces::groups::Refusal;
+use directory::GroupView;
+use faces::groups::{self, Refusal};
 use store::StoreError;
+
+use crate::service::Written;
 
 /// A refused request on its way out; [`super::gate`] writes its body, which names the request's id.
 #[derive(Debug)]
@@ -59,7 +62,6 @@ fn add_headers(refusal: &Refusal, headers: &mut HeaderMap) {
         |name: HeaderName, value: &'static str| drop(headers.insert(name, HeaderValue::from_static(value)));
     match refusal {
         Refusal::Unauthenticated => add(header::WWW_AUTHENTICATE, "Bearer"),
-        Refusal::MethodNotAllowed { allow } => add(header::ALLOW, allow),
         Refusal::UnsupportedEncoding => add(header::ACCEPT_ENCODING, "gzip"),
         Refusal::PayloadTooLarge { .. }
         | Refusal::RequestTimeout
@@ -81,6 +83,7 @@ fn add_headers(refusal: &Refusal, headers: &mut HeaderMap) {
         | Refusal::Forbidden { .. }
         | Refusal::ForeignOrigin
         | Refusal::NotFound
+        | Refusal::MethodNotAllowed
         | Refusal::GroupNotFound
         | Refusal::AmbiguousGroup
         | Refusal::IdempotencyKeyReused
@@ -90,11 +93,27 @@ fn add_headers(refusal: &Refusal, headers: &mut HeaderMap) {
     }
 }
 
-/// For a method that a resource does not know. Every resource so far knows one (and HEAD, where it is GET).
-pub(super) async fn method_not_allowed(uri: axum::http::Uri, method: Method) -> Refused {
-    let writes = uri.path() == "/v3/groups/batch-upsert";
-    tracing::debug!(%method, "method not allowed");
-    Refused(Refusal::MethodNotAllowed { allow: if writes { "POST" } else { "GET, HEAD" } })
+/// The answer to a write, in a face's words; with the tag of the group that it shows, and the place of one
+/// that is new.
+pub(super) fn of_written(written: Written, view: Option<&GroupView>) -> Response {
+    let status = StatusCode::from_u16(written.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, written.body).into_response();
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_TYPE);
+    if status.is_client_error() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        return response;
+    }
+    if status != StatusCode::NO_CONTENT {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    let Some(view) = view else { return response };
+    if status == StatusCode::CREATED
+        && let Ok(place) = HeaderValue::from_str(&format!("/v3/groups/{}", view.group.id))
+    {
+        headers.insert(header::LOCATION, place);
+    }
+    with_tag(response, &groups::entity_tag(view))
 }
 
 /// An answer that says which state it shows. It may be kept if it is asked for again before each use.

@@ -31,6 +31,10 @@ const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 const PAGES: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/// The id of a request, for handlers whose answers name it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RequestId(pub(super) String);
+
 /// What a handler knows for the log line. Never keys or bodies.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
@@ -52,7 +56,8 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     let request_id = request_id(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    head.extensions.insert(RequestId(request_id.clone()));
     let (unread, body) = Unread::watch(body);
     let draining = app.draining.load(Ordering::Relaxed) && !ANSWERED_WHILE_DRAINING.contains(&route.as_str());
     let admitted = if draining { Err(Refusal::Draining) } else { head::check(&head) };
@@ -82,7 +87,7 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     let status = response.status().as_u16();
     count_request(&route, status, seconds);
     let tally = facts.tally.unwrap_or_default();
-    let records = tally.created + tally.updated + tally.unchanged + tally.failed;
+    let records = tally.records();
     tracing::info!(
         %request_id, %method, route, status, code, seconds,
         key_id = facts.key_id, records, failed = tally.failed,

@@ -10,25 +10,65 @@ use faces::groups::{self, ListQuery, Refusal, TreeQuery};
 
 use super::App;
 use super::answer::{Refused, json, not_modified, with_tag};
-use super::body;
 use super::credentials::{admit, blocking};
 use super::gate::Facts;
 use super::subject::Subject;
-use super::upsert::Upsert;
+use super::write::{Call, write};
 use crate::auth::{Principal, Scope};
 use crate::metrics::Tally;
 use crate::service::Named;
 
 /// `POST /v3/groups/batch-upsert`
 pub(super) async fn batch_upsert(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (head, body) = request.into_parts();
-    let principal = admit(&app, &head.headers, Scope::GroupsWrite).await?;
-    let upsert = Upsert::read(&head)?;
-    let bytes = body::receive(body).await?;
-    let _place = app.admission.enter().await?;
-    let (tenant, service) = (principal.tenant, Arc::clone(&app.service));
-    let (answer, tally) = blocking(move || upsert.carry_out(&service, tenant, bytes)).await?;
-    Ok(with_facts(answer, principal, tally))
+    write(&app, request, Call::BatchUpsert).await
+}
+
+/// `POST /v3/groups/batch-archive`
+pub(super) async fn batch_archive(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Refused> {
+    write(&app, request, Call::BatchArchive).await
+}
+
+/// `POST /v3/groups/batch-restore`
+pub(super) async fn batch_restore(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Refused> {
+    write(&app, request, Call::BatchRestore).await
+}
+
+/// `POST /v3/groups`
+pub(super) async fn upsert(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
+    write(&app, request, Call::Upsert).await
+}
+
+/// `PATCH /v3/groups/{id}`, also by reference
+pub(super) async fn update(
+    State(app): State<Arc<App>>,
+    subject: Subject,
+    request: Request,
+) -> Result<Response, Refused> {
+    write(&app, request, Call::Update(subject)).await
+}
+
+/// `DELETE /v3/groups/{id}`, also by reference
+pub(super) async fn archive(
+    State(app): State<Arc<App>>,
+    subject: Subject,
+    request: Request,
+) -> Result<Response, Refused> {
+    write(&app, request, Call::Archive(subject)).await
+}
+
+/// `POST /v3/groups/{id}/restore`, also by reference
+pub(super) async fn restore(
+    State(app): State<Arc<App>>,
+    subject: Subject,
+    request: Request,
+) -> Result<Response, Refused> {
+    write(&app, request, Call::Restore(subject)).await
 }
 
 /// `GET /v3/groups`
@@ -105,7 +145,7 @@ pub(super) async fn tree(
 }
 
 /// What belongs to the one group that a path should name.
-fn only<T>(found: Named<T>) -> Result<T, Refusal> {
+pub(super) fn only<T>(found: Named<T>) -> Result<T, Refusal> {
     match found {
         Named::Nobody => Err(Refusal::GroupNotFound),
         Named::One(found) => Ok(found),
@@ -144,7 +184,7 @@ pub(super) fn texts<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h st
 }
 
 /// An answer with what the log and the metrics are to know of it.
-fn with_facts(mut response: Response, principal: Principal, tally: Option<Tally>) -> Response {
+pub(super) fn with_facts(mut response: Response, principal: Principal, tally: Option<Tally>) -> Response {
     tally.unwrap_or_default().count("groups");
     response.extensions_mut().insert(Facts { key_id: Some(principal.key_id), tally });
     response

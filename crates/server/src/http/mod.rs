@@ -16,7 +16,7 @@ mod subject;
 mod system;
 pub(crate) mod tls;
 mod unread;
-mod upsert;
+mod write;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -60,26 +60,32 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let pages = utoipa_swagger_ui::Config::new(["/openapi.json"]).validator_url("none");
     let docs = SwaggerUi::new("/docs").config(pages);
     Router::new()
-        .route("/v3/groups", get(groups::list))
+        .route("/v3/groups", get(groups::list).post(groups::upsert))
         .route("/v3/groups/batch-upsert", post(groups::batch_upsert))
-        .route("/v3/groups/{id}", get(groups::one))
-        .route("/v3/groups/by-reference-id/{externalReferenceId}", get(groups::one))
-        .route("/v3/groups/{id}/children", get(groups::children))
-        .route("/v3/groups/{id}/ancestors", get(groups::ancestors))
-        .route("/v3/groups/{id}/tree", get(groups::tree))
-        .route("/v3/groups/by-reference-id/{externalReferenceId}/tree", get(groups::tree))
-        .route("/v3/groups/by-reference-id/{externalReferenceId}/children", get(groups::children))
-        .route("/v3/groups/by-reference-id/{externalReferenceId}/ancestors", get(groups::ancestors))
+        .route("/v3/groups/batch-archive", post(groups::batch_archive))
+        .route("/v3/groups/batch-restore", post(groups::batch_restore))
+        .merge(one_group("/v3/groups/{id}"))
+        .merge(one_group("/v3/groups/by-reference-id/{externalReferenceId}"))
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .route("/version", get(system::version))
         .route("/metrics", get(system::metrics))
         .route("/openapi.json", get(system::openapi))
         .merge(docs)
-        .method_not_allowed_fallback(answer::method_not_allowed)
+        .method_not_allowed_fallback(async || Refused(Refusal::MethodNotAllowed))
         .fallback(async || Refused(Refusal::NotFound))
         .layer(map_response(packing::remember))
         .layer(packing::layer())
         .layer(from_fn_with_state(Arc::clone(&app), gate::gate))
         .with_state(app)
+}
+
+/// The routes of one group, which is named by this path.
+fn one_group(path: &str) -> Router<Arc<App>> {
+    Router::new()
+        .route(path, get(groups::one).patch(groups::update).delete(groups::archive))
+        .route(&format!("{path}/restore"), post(groups::restore))
+        .route(&format!("{path}/children"), get(groups::children))
+        .route(&format!("{path}/ancestors"), get(groups::ancestors))
+        .route(&format!("{path}/tree"), get(groups::tree))
 }

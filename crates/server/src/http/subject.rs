@@ -13,8 +13,8 @@ pub(super) struct Subject(Option<LookupKey>);
 
 impl Subject {
     /// The key to look for. What cannot be an id or a key is that of no group.
-    pub(super) fn key(self) -> Result<LookupKey, Refusal> {
-        self.0.ok_or(Refusal::GroupNotFound)
+    pub(super) fn key(&self) -> Result<LookupKey, Refusal> {
+        self.0.clone().ok_or(Refusal::GroupNotFound)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::PoisonError;
 
-use directory::{Outcome, TenantId};
+use directory::TenantId;
 
-use super::{Service, Written};
+use super::{Service, Settled, Written};
 
 /// The promise that a write is done once (rules §8).
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub(crate) struct Once {
 #[derive(Debug)]
 pub(crate) enum Fate {
     /// It was done now.
-    Done(Written, Outcome),
+    Done(Written, Settled),
     /// It was done before: this was the answer.
     Replayed(Written),
     /// The first one is still under way.

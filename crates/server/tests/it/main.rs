@@ -9,6 +9,7 @@
     reason = "seeds and skipped tests are told to whoever reads the test's output"
 )]
 
+mod archive;
 mod catalogue;
 mod concurrency;
 mod connections;
@@ -23,6 +24,7 @@ mod hierarchy;
 mod idempotency;
 mod list;
 mod one_group;
+mod one_write;
 mod packing;
 mod records;
 mod refusals;

@@ -258,11 +258,13 @@ fn paths_and_methods() {
         (UPSERT, "GET", "POST"),
         (UPSERT, "PUT", "POST"),
         (UPSERT, "TRACE", "POST"),
-        (GROUPS, "DELETE", "GET, HEAD"),
-        ("/v3/groups/by-reference-id/x", "PATCH", "GET, HEAD"),
-        ("/v3/groups/1/children", "DELETE", "GET, HEAD"),
-        ("/v3/groups/1", "PUT", "GET, HEAD"),
-        ("/healthz", "POST", "GET, HEAD"),
+        (GROUPS, "DELETE", "GET,HEAD,POST"),
+        ("/v3/groups/by-reference-id/x", "POST", "GET,HEAD,PATCH,DELETE"),
+        ("/v3/groups/by-reference-id/x/restore", "GET", "POST"),
+        ("/v3/groups/1/children", "DELETE", "GET,HEAD"),
+        ("/v3/groups/1", "PUT", "GET,HEAD,PATCH,DELETE"),
+        ("/v3/groups/batch-archive", "GET", "POST"),
+        ("/healthz", "POST", "GET,HEAD"),
     ] {
         let exchange = client.get(target).method(method);
         let answer = check(&exchange, 405, "METHOD_NOT_ALLOWED", "");

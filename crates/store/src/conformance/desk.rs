@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use directory::write::Content;
 use directory::{
-    ExternalReference, Filter, Group, GroupId, HierarchyNeeds, IdOrigin, LookupKey, Name, Needs, Page,
+    ExternalReference, Filter, Group, GroupId, HierarchyNeeds, IdOrigin, LookupKey, Name, Needs, Page, Reach,
     ReferenceKey, Snapshot, Source, TenantId, Timestamp, Write,
 };
 
@@ -90,8 +90,8 @@ impl Desk {
     /// # Panics
     /// When the store does not write.
     pub fn archive(&self, tenant: TenantId, at: i64, ids: &[i64]) -> i64 {
-        let ids: Vec<GroupId> = ids.iter().copied().map(id).collect();
-        self.write(move |tx| tx.archive(tenant, &ids, Timestamp(at))).expect("the store writes")
+        let archive = |number: &i64| Write::Archive { id: id(*number), reach: Reach::Itself };
+        self.apply(tenant, at, &ids.iter().map(archive).collect::<Vec<_>>()).expect("the store writes")
     }
 
     /// Looks for these keys as a batch with records of these keys does.
@@ -104,7 +104,8 @@ impl Desk {
     /// Looks at the tree above the first and below the second groups.
     pub fn hierarchy(&self, tenant: TenantId, above: &[i64], below: &[i64]) -> Snapshot {
         let ids = |numbers: &[i64]| numbers.iter().copied().map(id).collect();
-        let needs = HierarchyNeeds { ancestors_of: ids(above), heights_of: ids(below) };
+        let needs =
+            HierarchyNeeds { ancestors_of: ids(above), heights_of: ids(below), ..HierarchyNeeds::default() };
         self.read(|reader| {
             let mut seen = Snapshot::default();
             reader.load_hierarchy(tenant, &needs, &mut seen)?;

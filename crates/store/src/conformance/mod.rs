@@ -5,6 +5,7 @@ mod desk;
 mod hierarchy;
 mod identity;
 mod ids;
+mod lives;
 mod reading;
 mod references;
 mod stamps;
@@ -36,6 +37,7 @@ const SUITE: &[&[Case]] = &[
     tenants::CASES,
     hierarchy::CASES,
     stamps::CASES,
+    lives::CASES,
     reading::CASES,
     access_keys::CASES,
     stored_answers::CASES,

@@ -1,11 +1,14 @@
 //! Writes, as they stand.
 
+use std::collections::HashSet;
+
 use directory::write::Content;
-use directory::{ExternalReference, GroupId, IdOrigin, TenantId, Timestamp, Write};
+use directory::{ExternalReference, GroupId, IdOrigin, Reach, TenantId, Timestamp, Write};
 use rusqlite::{CachedStatement, Connection};
 
 use super::errors::is_taken;
 use super::fold::fold;
+use super::subtree;
 use super::tenants::Counters;
 use crate::StoreError;
 
@@ -27,27 +30,11 @@ pub(super) fn apply(
     };
     turn.create(writes)?;
     turn.update(writes)?;
+    turn.archive(writes)?;
+    turn.restore(writes)?;
     turn.check_claims()?;
     turn.counters.store(db, tenant)?;
     Ok(turn.counters.revision)
-}
-
-pub(super) fn archive(
-    db: &Connection,
-    tenant: TenantId,
-    ids: &[GroupId],
-    at: Timestamp,
-) -> Result<i64, StoreError> {
-    let counters = Counters::next(db, tenant)?;
-    let mut update = db.prepare_cached(
-        "UPDATE groups SET archived_at = ?3, updated_at = ?3, revision = ?4
-         WHERE tenant = ?1 AND id = ?2 AND archived_at IS NULL",
-    )?;
-    for id in ids {
-        update.execute((tenant.0, id.get(), at.0, counters.revision))?;
-    }
-    counters.store(db, tenant)?;
-    Ok(counters.revision)
 }
 
 /// The application of one list of writes.
@@ -200,6 +187,40 @@ impl<'t> Turn<'t> {
             }
         }
         Err(StoreError::Conflict(format!("group {id} does not have the reference {}", from.key)))
+    }
+
+    fn archive(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let mut update = self.db.prepare_cached(include_str!("sql/archive.sql"))?;
+        let mut archive = |id: i64| update.execute((self.tenant.0, id, self.at.0, self.counters.revision));
+        let mut tops = HashSet::new();
+        for write in writes {
+            if let Write::Archive { id, reach } = write {
+                if archive(id.get())? != 1 {
+                    return Err(StoreError::Conflict(format!("group {id} is not a living group")));
+                }
+                if *reach == Reach::Subtree {
+                    tops.insert(id.get());
+                }
+            }
+        }
+        for top in &tops {
+            for id in subtree::living(self.db, self.tenant, *top, &tops)? {
+                archive(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn restore(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let mut update = self.db.prepare_cached(include_str!("sql/restore.sql"))?;
+        for write in writes {
+            if let Write::Restore { id } = write
+                && update.execute((self.tenant.0, id.get(), self.at.0, self.counters.revision))? != 1
+            {
+                return Err(StoreError::Conflict(format!("group {id} is not an archived group")));
+            }
+        }
+        Ok(())
     }
 
     /// The index by number is not unique, so this is what keeps a pair from belonging to two groups.

@@ -10,6 +10,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use super::errors::damaged;
 use super::fold::fold;
 use super::rows::{self, RowReference, Rows};
+use super::subtree;
 use super::tenants::Counters;
 use crate::StoreError;
 use crate::free_ids::free_ids;
@@ -260,6 +261,13 @@ pub(super) fn load_hierarchy(
         let height = height(db, tenant, *id, &stop)?;
         into.heights.insert(*id, height);
     }
+    for id in &needs.children_of {
+        into.children.insert(*id, subtree::living_children(db, tenant, *id)?);
+    }
+    let stop: HashSet<i64> = needs.descendants_of.iter().map(|id| id.get()).collect();
+    for id in &needs.descendants_of {
+        into.descendants.insert(*id, subtree::living(db, tenant, id.get(), &stop)?.len());
+    }
     Ok(())
 }
 
@@ -271,6 +279,7 @@ fn climb(db: &Connection, tenant: TenantId, from: GroupId, into: &mut Snapshot) 
             Some(group) => Ancestor {
                 parent: group.parent,
                 key: group.references.first().map(|reference| reference.key.clone()),
+                archived: group.is_archived(),
             },
             None => match ancestor(db, tenant, id)? {
                 Some(ancestor) => ancestor,
@@ -284,12 +293,15 @@ fn climb(db: &Connection, tenant: TenantId, from: GroupId, into: &mut Snapshot) 
 }
 
 fn ancestor(db: &Connection, tenant: TenantId, id: GroupId) -> Result<Option<Ancestor>, StoreError> {
-    let mut select = db.prepare_cached("SELECT parent_id, key FROM groups WHERE tenant = ?1 AND id = ?2")?;
+    let mut select = db.prepare_cached(
+        "SELECT parent_id, key, archived_at IS NOT NULL FROM groups WHERE tenant = ?1 AND id = ?2",
+    )?;
     let mut rows = select.query((tenant.0, id.get()))?;
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some(Ancestor {
         parent: row.get::<_, Option<i64>>(0)?.map(rows::group_id).transpose()?,
         key: rows::text(row, 1)?.map(ReferenceKey::from_stored),
+        archived: row.get(2)?,
     }))
 }
 

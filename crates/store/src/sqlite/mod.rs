@@ -18,6 +18,7 @@ mod readers;
 mod rows;
 mod session;
 mod stored_answers;
+mod subtree;
 mod tenants;
 mod tree;
 mod writer;

@@ -125,10 +125,6 @@ impl Transaction for Session<'_> {
         self.writing(writes.len(), apply::apply(self.db, tenant, writes, at))
     }
 
-    fn archive(&mut self, tenant: TenantId, ids: &[GroupId], at: Timestamp) -> Result<i64, StoreError> {
-        self.writing(ids.len(), apply::archive(self.db, tenant, ids, at))
-    }
-
     fn create_tenant(&mut self, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError> {
         self.writing(0, tenants::create(self.db, name, at))
     }

@@ -2,8 +2,8 @@
 //! stored.
 
 use directory::{
-    Description, Directive, ExternalReference, Filter, GroupId, Life, LookupKey, Name, ParentKey, Patch,
-    PhotoUrl, Place, Record, ReferenceKey, Rejection, Source, Timestamp,
+    Description, Directive, ExternalReference, Filter, GroupId, Intent, Life, LookupKey, Name, ParentKey,
+    Patch, PhotoUrl, Place, Reach, Record, ReferenceKey, Rejection, Source, Timestamp,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -19,9 +19,7 @@ const IDS: [i64; 8] = [1, 2, 3, 7, 12, 20, 41, (1 << 53) - 1];
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     /// A request.
-    Batch { tenant: usize, records: Vec<Record> },
-    /// Living groups are archived, named by their places in the list.
-    Archive { tenant: usize, places: Vec<usize> },
+    Batch { tenant: usize, intent: Intent, records: Vec<Record> },
     /// A group with several references is added, which no face can do yet; taken ones are left out.
     Several { tenant: usize, references: Vec<ExternalReference> },
 }
@@ -30,21 +28,33 @@ impl Step {
     /// Which tenant of the case.
     pub(crate) fn tenant(&self) -> usize {
         match self {
-            Self::Batch { tenant, .. } | Self::Archive { tenant, .. } | Self::Several { tenant, .. } => {
-                *tenant
-            }
+            Self::Batch { tenant, .. } | Self::Several { tenant, .. } => *tenant,
         }
     }
 }
 
 /// What happens in one case.
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let batch = (0..2usize, batch()).prop_map(|(tenant, records)| Step::Batch { tenant, records });
-    let archive =
-        (0..2usize, vec(0..50usize, 1..3)).prop_map(|(tenant, places)| Step::Archive { tenant, places });
+    let upsert = prop_oneof![5 => Just(Intent::Upsert), 1 => Just(Intent::Update)];
+    let batch = (0..2usize, upsert, batch()).prop_map(|(tenant, intent, records)| Step::Batch {
+        tenant,
+        intent,
+        records,
+    });
+    let life = select(vec![
+        Intent::Archive(Reach::Itself),
+        Intent::Archive(Reach::Itself),
+        Intent::Archive(Reach::Subtree),
+        Intent::Restore,
+        Intent::Restore,
+    ]);
+    let life = (0..2usize, life, vec(life_key(), 1..9)).prop_map(|(tenant, intent, keys)| {
+        let records = keys.into_iter().map(|key| Ok(Directive::new(key))).collect();
+        Step::Batch { tenant, intent, records }
+    });
     let several = (0..2usize, vec(reference(), 2..4))
         .prop_map(|(tenant, references)| Step::Several { tenant, references });
-    vec(prop_oneof![10 => batch, 1 => archive, 1 => several], 8..16)
+    vec(prop_oneof![10 => batch, 3 => life, 1 => several], 8..16)
 }
 
 /// Every key that a batch can name.
@@ -57,6 +67,13 @@ pub(crate) fn every_key() -> Vec<LookupKey> {
     });
     let ids = (1..60).chain([IDS[7]]).filter_map(GroupId::new).map(LookupKey::Id);
     keys.clone().map(LookupKey::Key).chain(references).chain(ids).collect()
+}
+
+/// A key that is likely to mean something.
+fn life_key() -> impl Strategy<Value = LookupKey> {
+    let key = select(&KEYS[..]).prop_map(|text| LookupKey::Key(ReferenceKey::from_stored(text)));
+    let id = (1..13i64).prop_filter_map("a good id", |number| GroupId::new(number).map(LookupKey::Id));
+    prop_oneof![key, id]
 }
 
 /// Every kind of list.

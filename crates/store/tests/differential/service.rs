@@ -26,6 +26,9 @@ impl Run {
         let results = records.iter().map(|record| match &record.result {
             RecordResult::Created { .. } => "created",
             RecordResult::Updated { .. } => "updated",
+            RecordResult::Archived { descendants: 0, .. } => "archived",
+            RecordResult::Archived { .. } => "archived with others",
+            RecordResult::Restored { .. } => "restored",
             RecordResult::Unchanged { .. } => "unchanged",
             RecordResult::Failed(failures) => failures[0].code().as_str(),
         });

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::groups::limits::MAX_PAGE;
 use crate::groups::listing::LIMIT;
 use crate::groups::refusal::{BrokenJson, Refusal};
+use crate::groups::shape::GROUPS;
 
 /// Only an example: whoever runs the server sets the limit.
 const BODY_LIMIT: usize = 32 << 20;
@@ -31,7 +32,7 @@ pub(super) fn of_every_call(scope: &'static str) -> Vec<Refusal> {
 pub(super) fn of_writes() -> Vec<Refusal> {
     vec![
         Refusal::broken(BrokenJson::EmptyBody, 0, "The body is empty."),
-        Refusal::batch_size(1001),
+        Refusal::batch_size(GROUPS, 1001),
         Refusal::BadCompression,
         Refusal::PayloadTooLarge { limit: BODY_LIMIT },
         Refusal::UnsupportedMediaType,
@@ -65,7 +66,7 @@ pub(super) fn of_readiness() -> Vec<Refusal> {
 
 /// What is refused before it is known which call is meant.
 fn of_no_call() -> Vec<Refusal> {
-    vec![Refusal::NotFound, Refusal::MethodNotAllowed { allow: "POST" }, Refusal::ForeignOrigin]
+    vec![Refusal::NotFound, Refusal::MethodNotAllowed, Refusal::ForeignOrigin]
 }
 
 /// Every refusal, once or more.
@@ -126,7 +127,7 @@ mod tests {
             Refusal::NotFound => 7,
             Refusal::GroupNotFound => 8,
             Refusal::AmbiguousGroup => 9,
-            Refusal::MethodNotAllowed { .. } => 10,
+            Refusal::MethodNotAllowed => 10,
             Refusal::PayloadTooLarge { .. } => 11,
             Refusal::UnsupportedMediaType => 12,
             Refusal::UnsupportedEncoding => 13,

@@ -144,7 +144,7 @@ fn play(server: &Server, t2: &Client, case: &Case, expect: &Value) -> Result<(),
     // The harness stops at a surprise; the other cases go on.
     let played = catch_unwind(AssertUnwindSafe(|| {
         let scene = Scene::new(server, t2, &name, case);
-        if let Some(lack) = scene.lacks(case) {
+        if let Some(lack) = Scene::lacks(case) {
             return Err(format!("it needs {lack}"));
         }
         let verdict = match recipes::of(&scene, case) {

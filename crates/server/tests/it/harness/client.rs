@@ -60,11 +60,16 @@ impl Client {
         self.get(&format!("{BY_REFERENCE}{}", encode(reference)))
     }
 
-    /// Every group, page by page.
+    /// Every living group, page by page.
     pub(crate) fn all(&self, limit: usize) -> Vec<Value> {
+        self.all_with(limit, "")
+    }
+
+    /// Every group that these conditions let through, page by page.
+    pub(crate) fn all_with(&self, limit: usize, conditions: &str) -> Vec<Value> {
         let (mut groups, mut cursor) = (Vec::new(), String::new());
         loop {
-            let answer = self.get(&format!("{GROUPS}?limit={limit}{cursor}")).send();
+            let answer = self.get(&format!("{GROUPS}?limit={limit}{conditions}{cursor}")).send();
             assert_eq!(answer.status, 200, "{}", answer.text());
             let mut page = answer.json();
             groups.append(page["groups"].as_array_mut().unwrap());

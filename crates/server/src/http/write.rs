@@ -1,0 +1,211 @@
+//! A write on its way: what its head asks, then what its body asks.
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header, request};
+use axum::response::Response;
+use bytes::Bytes;
+use directory::{Batch, Expected, Intent, LookupKey, TenantId};
+use faces::groups::{self, Handling, Mode, Reading, Refusal, WriteQuery};
+use sha2::{Digest as _, Sha256};
+
+use super::App;
+use super::answer::{Refused, of_written};
+use super::body::{self, Encoding};
+use super::credentials::{admit, blocking};
+use super::gate::RequestId;
+use super::groups::{only, texts, with_facts};
+use super::subject::Subject;
+use crate::auth::Scope;
+use crate::metrics::Tally;
+use crate::service::{Execution, Fate, Named, Once, Service, Settled, Show, Written};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// A call that writes.
+pub(super) enum Call {
+    /// A batch of upserts.
+    BatchUpsert,
+    /// A batch that archives.
+    BatchArchive,
+    /// A batch that restores.
+    BatchRestore,
+    /// An upsert of one group.
+    Upsert,
+    /// An update of the group of the path.
+    Update(Subject),
+    /// The group of the path is archived.
+    Archive(Subject),
+    /// The group of the path is restored.
+    Restore(Subject),
+}
+
+impl Call {
+    const fn has_body(&self) -> bool {
+        !matches!(self, Self::Archive(_) | Self::Restore(_))
+    }
+
+    const fn show(&self) -> Show {
+        match self {
+            Self::BatchUpsert | Self::BatchArchive | Self::BatchRestore => Show::Outcome,
+            Self::Upsert | Self::Update(_) | Self::Archive(_) | Self::Restore(_) => Show::Group,
+        }
+    }
+}
+
+/// Reads, does and answers it.
+pub(super) async fn write(app: &Arc<App>, request: Request, call: Call) -> Result<Response, Refused> {
+    let (head, body) = request.into_parts();
+    let principal = admit(app, &head.headers, Scope::GroupsWrite).await?;
+    let asked = Asked::read(&head, call)?;
+    let bytes = if asked.encoding.is_some() { body::receive(body).await? } else { Bytes::new() };
+    let _place = app.admission.enter().await?;
+    let (tenant, service) = (principal.tenant, Arc::clone(&app.service));
+    let (answer, tally) = blocking(move || asked.carry_out(&service, tenant, bytes)).await?;
+    Ok(with_facts(answer, principal, tally))
+}
+
+/// What the head of the request asks.
+struct Asked {
+    call: Call,
+    /// `None` where the call has no body.
+    encoding: Option<Encoding>,
+    query: WriteQuery,
+    handling: Handling,
+    expected: Option<Expected>,
+    idempotency_key: Option<String>,
+    /// What tells this request from another one with the same body: method, target, and the headers that
+    /// it depends on.
+    route: String,
+    request_id: String,
+}
+
+impl Asked {
+    fn read(head: &request::Parts, call: Call) -> Result<Self, Refusal> {
+        let keys: Vec<&[u8]> =
+            head.headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes).collect();
+        let encoding = call.has_body().then(|| body::check_head(&head.headers)).transpose()?;
+        let handling = groups::handling(&texts(&head.headers, &PREFER));
+        let conditions = [header::IF_MATCH, header::IF_NONE_MATCH].map(|name| texts(&head.headers, &name));
+        let expected = match call.show() {
+            Show::Outcome => None,
+            Show::Group => groups::expected(&conditions[0], &conditions[1])?,
+        };
+        Ok(Self {
+            encoding,
+            query: WriteQuery::parse(head.uri.query())?,
+            handling,
+            idempotency_key: groups::idempotency_key(&keys)?,
+            route: format!("{} {} {handling:?} {expected:?}", head.method, head.uri),
+            expected,
+            request_id: head.extensions.get::<RequestId>().cloned().unwrap_or_default().0,
+            call,
+        })
+    }
+
+    /// Does it, and writes the answer.
+    fn carry_out(
+        self,
+        service: &Arc<Service>,
+        tenant: TenantId,
+        bytes: Bytes,
+    ) -> Result<(Response, Option<Tally>), Refused> {
+        let bytes = self.encoding.map_or(Ok(bytes.clone()), |encoding| body::decode(bytes, encoding))?;
+        let (intent, reading) = self.reading(service, tenant, &bytes)?;
+        let batch = Batch::new(tenant, reading.records).map_err(Refusal::from)?;
+        let batch = Arc::new(batch.intending(intent).expecting(self.expected.clone()));
+        let (show, mode) = (self.call.show(), self.query.mode);
+        let once = self
+            .idempotency_key
+            .as_ref()
+            .map(|key| Once { key: key.clone(), fingerprint: self.fingerprint(&bytes) });
+        let write = {
+            let (batch, notes, request_id) = (Arc::clone(&batch), reading.notes, self.request_id);
+            move |settled: &Settled| {
+                let (outcome, view) = (&settled.outcome, settled.view.as_ref());
+                let reply = match show {
+                    Show::Outcome => groups::write(&notes, &batch, outcome, mode),
+                    Show::Group => groups::write_one(&notes, &batch, outcome, view, mode, &request_id),
+                };
+                Written { status: reply.status, body: reply.body }
+            }
+        };
+        // A rehearsal writes nothing, so there is nothing to do only once.
+        let (Some(once), Mode::Apply) = (once, mode) else {
+            let settled = service.carry_out(&batch, execution(mode), show)?;
+            return Ok(answer(&settled, write(&settled)));
+        };
+        match service.carry_out_once(&batch, &once, show, write)? {
+            Fate::Done(written, settled) => Ok(answer(&settled, written)),
+            Fate::Replayed(written) => Ok((replayed(written), None)),
+            Fate::InUse => Err(Refusal::IdempotencyKeyInUse.into()),
+            Fate::Reused => Err(Refusal::IdempotencyKeyReused.into()),
+        }
+    }
+
+    /// What is asked of which groups.
+    fn reading(
+        &self,
+        service: &Service,
+        tenant: TenantId,
+        bytes: &[u8],
+    ) -> Result<(Intent, Reading), Refused> {
+        let archive = Intent::Archive(self.query.reach);
+        Ok(match &self.call {
+            Call::BatchUpsert => (Intent::Upsert, groups::read(bytes, self.handling)?),
+            Call::BatchArchive => (archive, groups::read_keys(bytes)?),
+            Call::BatchRestore => (Intent::Restore, groups::read_keys(bytes)?),
+            Call::Upsert => {
+                (Intent::Upsert, groups::read_one(bytes, groups::Subject::InBody, self.handling)?)
+            }
+            Call::Update(subject) => {
+                let key = subject.key()?;
+                let stored = stored(service, tenant, &key)?;
+                let subject = groups::Subject::InPath(&key, &stored.group);
+                (Intent::Update, groups::read_one(bytes, subject, self.handling)?)
+            }
+            Call::Archive(subject) => (archive, Reading::of(subject.key()?)),
+            Call::Restore(subject) => (Intent::Restore, Reading::of(subject.key()?)),
+        })
+    }
+
+    /// What is asked, as one number: route and unpacked body.
+    fn fingerprint(&self, bytes: &[u8]) -> [u8; 32] {
+        let digest = [self.route.as_bytes(), bytes].into_iter().fold(Sha256::new(), |digest, part| {
+            digest.chain_update((part.len() as u64).to_be_bytes()).chain_update(part)
+        });
+        digest.finalize().into()
+    }
+}
+
+/// The one group that a path names.
+fn stored(service: &Service, tenant: TenantId, key: &LookupKey) -> Result<directory::GroupView, Refused> {
+    let mut found = service.find(tenant, key)?;
+    Ok(only(match (found.pop(), found.len()) {
+        (None, _) => Named::Nobody,
+        (Some(view), 0) => Named::One(view),
+        _ => Named::Several,
+    })?)
+}
+
+const fn execution(mode: Mode) -> Execution {
+    match mode {
+        Mode::Apply => Execution::Apply,
+        Mode::DryRun => Execution::DryRun,
+    }
+}
+
+/// The answer to what was done now: with the tag of a group that it shows, and the place of a new one.
+fn answer(settled: &Settled, written: Written) -> (Response, Option<Tally>) {
+    let tally = Some(Tally::of(&settled.outcome));
+    (of_written(written, settled.view.as_ref()), tally)
+}
+
+fn replayed(written: Written) -> Response {
+    let mut response = of_written(written, None);
+    response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    response
+}

@@ -1,0 +1,3 @@
+SELECT 1
+FROM groups INDEXED BY groups_children
+WHERE tenant = ?1 AND parent_id = ?2 AND archived_at IS NULL
