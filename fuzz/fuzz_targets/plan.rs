@@ -19,6 +19,15 @@ const DEPTH_LIMIT: usize = 5;
 const KEYS: usize = 14;
 const KINDS: [Kind; 3] = [Kind::Key, Kind::Reference, Kind::Id];
 const SOURCES: [&str; 3] = ["", "A", "B"];
+const INTENTS: [Intent; 7] = [
+    Intent::Upsert,
+    Intent::Upsert,
+    Intent::Upsert,
+    Intent::Update,
+    Intent::Archive(Reach::Itself),
+    Intent::Archive(Reach::Subtree),
+    Intent::Restore,
+];
 
 fuzz_target!(|input: Input| {
     let Input { world, batch } = input;
@@ -39,7 +48,7 @@ fn applied(world: &World, batch: &Batch) -> (World, Plan) {
 fn one_result_a_record(batch: &Batch, plan: &Plan) {
     assert_eq!(plan.outcome.records.len(), batch.records.len());
     let done = plan.outcome.records.iter().filter(|outcome| {
-        matches!(outcome.result, RecordResult::Created { .. } | RecordResult::Updated { .. })
+        !matches!(outcome.result, RecordResult::Unchanged { .. } | RecordResult::Failed(_))
     });
     assert_eq!(done.count(), plan.writes.len());
     let ids: HashSet<GroupId> = plan.writes.iter().map(id_of).collect();
@@ -48,7 +57,10 @@ fn one_result_a_record(batch: &Batch, plan: &Plan) {
 
 fn id_of(write: &Write) -> GroupId {
     match write {
-        Write::Create { id, .. } | Write::Update { id, .. } => *id,
+        Write::Create { id, .. }
+        | Write::Update { id, .. }
+        | Write::Archive { id, .. }
+        | Write::Restore { id } => *id,
     }
 }
 
@@ -61,6 +73,8 @@ fn the_same_again_changes_nothing(after: &World, batch: &Batch, first: &Plan) {
             (
                 RecordResult::Created { id }
                 | RecordResult::Updated { id, .. }
+                | RecordResult::Archived { id, .. }
+                | RecordResult::Restored { id }
                 | RecordResult::Unchanged { id },
                 RecordResult::Unchanged { id: again },
             ) => assert_eq!(id, again),
@@ -118,9 +132,15 @@ impl<'a> Arbitrary<'a> for Input {
         let world = world(bytes)?;
         let kind = *bytes.choose(&KINDS)?;
         let count = bytes.int_in_range(1..=16)?;
-        let records = (0..count).map(|_| record(bytes, kind)).collect::<Result<Vec<_>>>()?;
+        let intent = *bytes.choose(&INTENTS)?;
+        let of_fields = matches!(intent, Intent::Upsert | Intent::Update);
+        let record = |bytes: &mut _| match of_fields {
+            true => record(bytes, kind),
+            false => lookup_key(bytes, kind).map(|key| Ok(Directive::new(key))),
+        };
+        let records = (0..count).map(|_| record(bytes)).collect::<Result<Vec<_>>>()?;
         let batch = Batch::new(TENANT, records).expect("not empty, not too large");
-        Ok(Self { world, batch })
+        Ok(Self { world, batch: batch.intending(intent) })
     }
 }
 

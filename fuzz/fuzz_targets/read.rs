@@ -3,15 +3,27 @@
 
 #![no_main]
 
-use directory::{Batch, DEPTH_LIMIT, FreeIds, Outcome, PlanContext, Snapshot, TenantId, needs, plan};
-use faces::groups::{self, Handling, Mode, Refusal};
+use directory::{
+    Batch, DEPTH_LIMIT, FreeIds, Intent, Outcome, PlanContext, Reach, Snapshot, TenantId, needs, plan,
+};
+use faces::groups::{self, Handling, Mode, Refusal, Subject};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 fuzz_target!(|body: &[u8]| {
     for handling in [Handling::Lenient, Handling::Strict] {
         match groups::read(body, handling) {
-            Ok(reading) => answer(reading),
+            Ok(reading) => answer(reading, Intent::Upsert),
+            Err(refusal) => refuse(&refusal),
+        }
+        match groups::read_one(body, Subject::InBody, handling) {
+            Ok(reading) => answer(reading, Intent::Upsert),
+            Err(refusal) => refuse(&refusal),
+        }
+    }
+    for intent in [Intent::Archive(Reach::Subtree), Intent::Restore] {
+        match groups::read_keys(body) {
+            Ok(reading) => answer(reading, intent),
             Err(refusal) => refuse(&refusal),
         }
     }
@@ -24,8 +36,9 @@ fn refuse(refusal: &Refusal) {
     assert!(body.len() <= 4096, "a refusal of {} bytes", body.len());
 }
 
-fn answer(reading: groups::Reading) {
+fn answer(reading: groups::Reading, intent: Intent) {
     let batch = Batch::new(TenantId(1), reading.records).expect("the reader counts the records");
+    let batch = batch.intending(intent);
     let outcome = outcome(&batch);
     for mode in [Mode::Apply, Mode::DryRun] {
         let reply = groups::write(&reading.notes, &batch, &outcome, mode);

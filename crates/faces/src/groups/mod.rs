@@ -1,6 +1,6 @@
 //! Contract 1: groups under `/v3`, JSON on the wire.
 //!
-//! [`read`] turns a request body into records and [`write()`] an outcome into the answer, [`write_group`],
+//! [`read`], [`read_keys`] and [`read_one`] turn a request body into records, [`write()`] and [`write_one`] an outcome into the answer, [`write_group`],
 //! [`write_list`] and [`write_tree`] serve the reads, [`Refusal`] is every answer to a request that is refused as a
 //! whole, and [`openapi`] describes it all. The fields of a record stand in one table (`fields`) that
 //! drives the reader, the messages and the description.
@@ -24,6 +24,9 @@
 //! | a cursor is good for the list and the conditions that it was made with | `queries::cursors_of_other_lists` |
 //! | conditions that cannot be met by any group's fields are refused, an unknown parent is one without children | `queries::conditions` |
 //! | a tree's cursor is good for its depth, and for as long as its place is in the tree | `queries::trees` |
+//! | a call for one group fails with a problem that has the main fault's code, reason and field, and all faults | `one_write::what_fails_is_a_problem_with_every_fault` of the server |
+//! | a dry run of a call for one group is answered as a batch of one | `archive::subtrees_are_counted_and_rehearsed` of the server |
+//! | with `cascade=true` a result counts the groups archived with it that are no records of their own | `archive::subtrees_are_counted_and_rehearsed` of the server |
 //! | a misspelt `dryRun` parameter is refused, other unknown parameters of a write are ignored | `queries::upsert` |
 
 mod cursor;

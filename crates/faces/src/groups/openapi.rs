@@ -3,16 +3,13 @@
 
 mod problems;
 mod schemas;
+mod writes;
 
 use serde_json::{Map, Value, json};
 
+use self::problems::Refused;
 use super::limits::{DEFAULT_DEPTH, DEFAULT_PAGE, MAX_DEPTH, MAX_PAGE};
 use super::listing::{ARCHIVED, CURSOR, DEPTH, LIMIT, PARENT, ROOTS, SOURCE, UPDATED_AFTER};
-use super::query::DRY_RUN;
-use super::refusal::Refusal;
-
-/// The path of the batch upsert.
-const UPSERT: &str = "/v3/groups/batch-upsert";
 
 /// The `OpenAPI` document of a server of this version.
 pub fn openapi(version: &str) -> Value {
@@ -31,13 +28,27 @@ pub fn openapi(version: &str) -> Value {
             { "name": "operation", "description": "For those who run the server." },
         ],
         "paths": {
-            UPSERT: { "post": upsert() },
-            "/v3/groups": { "get": list() },
-            "/v3/groups/{id}": { "get": one("getGroup", Subject::Id) },
+            "/v3/groups": { "get": list(), "post": writes::upsert_one() },
+            "/v3/groups/batch-upsert": { "post": writes::upsert_many() },
+            "/v3/groups/batch-archive": { "post": writes::archive_many() },
+            "/v3/groups/batch-restore": { "post": writes::restore_many() },
+            "/v3/groups/{id}": {
+                "get": one("getGroup", Subject::Id),
+                "patch": writes::update_one("updateGroup", Subject::Id),
+                "delete": writes::archive_one("archiveGroup", Subject::Id),
+            },
+            "/v3/groups/{id}/restore": { "post": writes::restore_one("restoreGroup", Subject::Id) },
             "/v3/groups/{id}/children": { "get": children("listChildren", Subject::Id) },
             "/v3/groups/{id}/ancestors": { "get": ancestors("listAncestors", Subject::Id) },
             "/v3/groups/{id}/tree": { "get": tree("listTree", Subject::Id) },
-            "/v3/groups/by-reference-id/{externalReferenceId}": { "get": one("getGroupByReferenceId", Subject::Reference) },
+            "/v3/groups/by-reference-id/{externalReferenceId}": {
+                "get": one("getGroupByReferenceId", Subject::Reference),
+                "patch": writes::update_one("updateGroupByReferenceId", Subject::Reference),
+                "delete": writes::archive_one("archiveGroupByReferenceId", Subject::Reference),
+            },
+            "/v3/groups/by-reference-id/{externalReferenceId}/restore": {
+                "post": writes::restore_one("restoreGroupByReferenceId", Subject::Reference),
+            },
             "/v3/groups/by-reference-id/{externalReferenceId}/children": {
                 "get": children("listChildrenByReferenceId", Subject::Reference),
             },
@@ -63,62 +74,6 @@ pub fn openapi(version: &str) -> Value {
             },
             "schemas": schemas::schemas(),
         },
-    })
-}
-
-fn upsert() -> Value {
-    let done = "Every record succeeded.";
-    let partly = "At least one record failed; the others are done. Also when all failed.";
-    json!({
-        "operationId": "batchUpsertGroups",
-        "tags": ["groups"],
-        "summary": "Create or update up to 1000 groups",
-        "description": "Each record is matched by externalReferenceId alone: an existing group is updated, \
-            only the fields present in the record change; a new one is created. Records are independent, \
-            parents may come anywhere in the same request, and sending the same again changes nothing. \
-            An archived group is never restored.",
-        "parameters": [
-            {
-                "name": DRY_RUN,
-                "in": "query",
-                "description": "true answers what the call would do, with the differences, and writes nothing.",
-                "schema": { "type": "boolean", "default": false },
-            },
-            {
-                "name": "Prefer",
-                "in": "header",
-                "description": "handling=strict fails records that have unknown members; without it they \
-                    are done, with warnings.",
-                "schema": { "type": "string" },
-                "example": "handling=strict",
-            },
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "description": "1 to 255 visible ASCII characters of the caller's choice. The same request with \
-                    the same key is done once; sent again, it gets the first answer again, with the header \
-                    Idempotent-Replayed: true.",
-                "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
-            },
-        ],
-        "requestBody": {
-            "required": true,
-            "description": "JSON in UTF-8, plain or with Content-Encoding: gzip.",
-            "content": { "application/json": {
-                "schema": schemas::reference("BatchRequest"),
-                "examples": examples(&[
-                    ("published", include_str!("golden/published.request.json")),
-                    ("mixed", include_str!("golden/mixed.request.json")),
-                ]),
-            } },
-        },
-        "responses": responses(
-            &[
-                ("200", done, "BatchAnswer", &[("published", include_str!("golden/published.response.json"))]),
-                ("207", partly, "BatchAnswer", &[("mixed", include_str!("golden/mixed.response.json"))]),
-            ],
-            &[problems::of_every_call("groups:write"), problems::of_writes()].concat(),
-        ),
     })
 }
 
@@ -202,11 +157,11 @@ fn tree(operation: &str, subject: Subject) -> Value {
     })
 }
 
-fn below_one() -> Vec<Refusal> {
+fn below_one() -> Vec<Refused> {
     [problems::of_every_call("groups:read"), problems::of_lists(), problems::of_one_group()].concat()
 }
 
-fn pages(refusals: &[Refusal]) -> Value {
+fn pages(refusals: &[Refused]) -> Value {
     let group = include_str!("golden/group.json");
     let page = format!(r#"{{"groups":[{group}],"nextCursor":null}}"#);
     responses(&[("200", "One page of groups.", "GroupPage", &[("page", &page)])], refusals)
@@ -237,13 +192,9 @@ fn one(operation: &str, subject: Subject) -> Value {
         &[("200", "The group.", "Group", &[("group", include_str!("golden/group.json"))])],
         &[problems::of_every_call("groups:read"), problems::of_one_group()].concat(),
     );
-    let tag = json!({ "ETag": {
-        "description": "Strong; made of the group's id and revision.",
-        "schema": { "type": "string" },
-        "example": "\"4-12\"",
-    } });
-    responses["200"]["headers"] = tag.clone();
-    responses["304"] = json!({ "description": "The group is as If-None-Match knows it.", "headers": tag });
+    responses["200"]["headers"] = entity_tag();
+    responses["304"] =
+        json!({ "description": "The group is as If-None-Match knows it.", "headers": entity_tag() });
     json!({
         "operationId": operation,
         "tags": ["groups"],
@@ -260,6 +211,15 @@ fn one(operation: &str, subject: Subject) -> Value {
         ],
         "responses": responses,
     })
+}
+
+/// The headers of an answer that shows one group.
+fn entity_tag() -> Value {
+    json!({ "ETag": {
+        "description": "Strong; made of the group's id and revision.",
+        "schema": { "type": "string" },
+        "example": "\"4-12\"",
+    } })
 }
 
 /// How a path names its group.
@@ -347,7 +307,7 @@ fn open(id: &str, summary: &str, answers: &Value) -> Value {
 /// Status, description, schema, examples.
 type Success<'a> = (&'static str, &'static str, &'static str, &'a [(&'static str, &'a str)]);
 
-fn responses(successes: &[Success<'_>], refusals: &[Refusal]) -> Value {
+fn responses(successes: &[Success<'_>], refusals: &[Refused]) -> Value {
     let mut all = problems::responses(refusals);
     for (status, description, schema, texts) in successes {
         let content = json!({ "application/json": {

@@ -80,7 +80,7 @@ pub fn write_one(
 }
 
 /// The problem of a record that failed alone: every fault, the main one on top.
-fn refused_record(failures: &[Failure], request_id: &str) -> (u16, Vec<u8>) {
+pub(super) fn refused_record(failures: &[Failure], request_id: &str) -> (u16, Vec<u8>) {
     let mut errors: Vec<ErrorLine<'_>> = failures.iter().map(error).collect();
     // A record fails with at least one fault, and with the main one first.
     let main = failures.first().map_or(Code::Validation, Failure::code);

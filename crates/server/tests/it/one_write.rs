@@ -131,6 +131,16 @@ fn what_fails_is_a_problem_with_every_fault() {
     ] {
         assert_eq!(problem(&client.post(GROUPS, body).send()), (400, words.into()), "{body}");
     }
+    assert_eq!(client.all(10).len(), 2);
+}
+
+#[test]
+fn an_update_is_of_the_group_of_its_path() {
+    let server = Server::start();
+    let client = &server.client;
+    let record = |key: &str| json!({"externalReferenceId": key, "name": key});
+    check(client, &json!([record("a"), record("b"), record("z")]), &["created", "created", "created"]);
+    assert_eq!(client.get("/v3/groups/3").method("DELETE").send().status, 204);
     for (place, record, status, words) in [
         ("9", json!({"name": "n"}), 404, "GROUP_NOT_FOUND - -"),
         ("x", json!({"name": "n"}), 404, "GROUP_NOT_FOUND - -"),
@@ -152,7 +162,7 @@ fn what_fails_is_a_problem_with_every_fault() {
     ] {
         assert_eq!(problem(&patch(client, place, &record)), (status, words.into()), "{place} {record}");
     }
-    assert_eq!(client.all(10).len(), 2);
+    assert_eq!(client.group("a")["revision"], 1);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::problems;
 use crate::groups::fields::{Member, Null, RULES, Rule};
 use crate::groups::refusal::{BrokenJson, InvalidRequest, Refusal};
+use crate::groups::shape::KEYS;
 use crate::groups::wire::Kind;
 use crate::groups::write::{EXTERNAL_REFERENCE_TYPE_CHANGED, SIMILAR_REFERENCE_EXISTS, UNKNOWN_FIELD};
 
@@ -20,12 +21,15 @@ pub(super) fn reference(name: &str) -> Value {
 pub(super) fn schemas() -> Value {
     json!({
         "BatchRequest": batch_request(),
+        "KeysRequest": keys_request(),
         "Record": record(),
+        "Patch": patch(),
         "BatchAnswer": batch_answer(),
         "Result": result(),
         "Warning": warning(),
         "Error": error(),
         "Group": group(),
+        "WrittenGroup": written_group(),
         "GroupPage": page_of("Group"),
         "TreeGroup": tree_group(),
         "TreePage": page_of("TreeGroup"),
@@ -59,6 +63,25 @@ fn record() -> Value {
     })
 }
 
+fn patch() -> Value {
+    let mut patch = record();
+    patch["description"] = json!("What is to change of one group. Absent keeps, null clears, a value sets.");
+    if let Some(members) = patch.as_object_mut() {
+        members.remove("required");
+    }
+    patch
+}
+
+fn keys_request() -> Value {
+    let keys = json!({
+        "type": "array",
+        "items": property(Member::Key.rule()),
+        "minItems": 1,
+        "maxItems": Batch::MAX_RECORDS,
+    });
+    closed(&json!({ KEYS: keys }), &[KEYS])
+}
+
 fn property(rule: &Rule) -> Value {
     let mut property = json!({
         "type": if rule.null == Null::Clears { json!(["string", "null"]) } else { json!("string") },
@@ -73,11 +96,11 @@ fn property(rule: &Rule) -> Value {
 }
 
 fn batch_answer() -> Value {
-    let counts = ["total", "created", "updated", "unchanged", "failed"];
+    let counts = ["total", "created", "updated", "archived", "restored", "unchanged", "failed"];
     let summary: Map<_, _> = counts.iter().map(|name| ((*name).into(), count())).collect();
     let properties = json!({
         "dryRun": { "const": true, "description": "Nothing was written. Absent from real calls." },
-        "summary": closed(&Value::Object(summary), &counts),
+        "summary": closed(&Value::Object(summary), &["total", "unchanged", "failed"]),
         "results": {
             "type": "array",
             "description": "One for each record, in the same order.",
@@ -110,8 +133,14 @@ fn result() -> Value {
             "type": "string",
             "description": "The key by which the group is known, where Unicode NFC made it another than was sent.",
         },
-        "status": { "enum": ["created", "updated", "unchanged", "failed"] },
+        "status": { "enum": ["created", "updated", "archived", "restored", "unchanged", "failed"] },
         "id": id("Absent from failed records, and from groups that a dry run would create."),
+        "descendants": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "With cascade=true: how many groups below were archived with it, beside those that are \
+                records of their own.",
+        },
         "changes": {
             "type": "array",
             "description": "The fields that an update changed.",
@@ -188,6 +217,7 @@ fn error() -> Value {
         },
         "omitted": about("Peers, or steps of the path, that are not listed."),
         "parentIndex": index(),
+        "children": about("Living children that stay; at least this many where it is 1001."),
     });
     closed(&properties, &["code", "message"])
 }
@@ -245,6 +275,16 @@ fn group() -> Value {
     closed(&properties, &members)
 }
 
+fn written_group() -> Value {
+    let mut group = group();
+    group["properties"]["warnings"] = json!({
+        "type": "array",
+        "description": "What to look at although the write was done.",
+        "items": reference("Warning"),
+    });
+    group
+}
+
 fn tree_group() -> Value {
     let mut group = group();
     group["properties"]["depth"] = json!({
@@ -271,7 +311,8 @@ fn page_of(items: &str) -> Value {
 
 fn problem() -> Value {
     let refusals = problems::all();
-    let codes: BTreeSet<&str> = refusals.iter().map(Refusal::code).collect();
+    let of_records = Code::ALL.into_iter().map(Code::as_str);
+    let codes: BTreeSet<&str> = refusals.iter().map(Refusal::code).chain(of_records).collect();
     let types: Vec<String> = codes.iter().map(|code| Kind(code).to_string()).collect();
     let broken = BrokenJson::ALL.into_iter().map(BrokenJson::as_str);
     let invalid = InvalidRequest::ALL.into_iter().map(InvalidRequest::as_str);
@@ -296,6 +337,11 @@ fn problem() -> Value {
         "got": number,
         "limit": number,
         "scope": { "type": "string", "description": "The scope that the API key lacks." },
+        "errors": {
+            "type": "array",
+            "description": "Every fault of the one record that was sent, most important first.",
+            "items": reference("Error"),
+        },
     });
     closed(&properties, &["type", "title", "status", "detail", "code", "requestId"])
 }
