@@ -16,6 +16,10 @@ test *ARGUMENTS:
 fuzz SECONDS="60":
     scripts/fuzz {{SECONDS}}
 
+# Let a generator of requests hold the server against its description
+check-api SECONDS="60":
+    scripts/check-api {{SECONDS}}
+
 # Everything that CI checks
 ci:
     .ci/run

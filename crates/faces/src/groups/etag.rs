@@ -31,10 +31,12 @@ pub fn expected(
         ([], []) => Ok(None),
         ([any], []) if any == "*" => Ok(Some(Expected::Stored)),
         ([], [any]) if any == "*" => Ok(Some(Expected::Absent)),
+        // Nothing is both stored and not.
+        (_, [any]) if any == "*" => Ok(Some(Expected::At(Vec::new()))),
         (tags, []) => Ok(Some(Expected::At(tags.iter().filter_map(|tag| state(tag)).collect()))),
         _ => Err(Refusal::parameter(
             "If-None-Match",
-            "A write takes If-Match with entity tags or *, or If-None-Match: *, but no other condition.",
+            "A write takes If-Match with entity tags or *, and If-None-Match only with *.",
         )),
     }
 }

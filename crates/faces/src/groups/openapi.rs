@@ -8,6 +8,7 @@ mod writes;
 use serde_json::{Map, Value, json};
 
 use self::problems::Refused;
+use super::fields::Member;
 use super::limits::{DEFAULT_DEPTH, DEFAULT_PAGE, MAX_DEPTH, MAX_PAGE};
 use super::listing::{ARCHIVED, CURSOR, DEPTH, LIMIT, PARENT, ROOTS, SOURCE, UPDATED_AFTER};
 
@@ -90,11 +91,11 @@ fn list() -> Value {
         "parameters": [
             limit(),
             next(),
-            condition(SOURCE, "Only groups of this source system.", &json!({ "type": "string" })),
+            condition(SOURCE, "Only groups of this source system.", &schemas::of_field(Member::Source)),
             condition(
                 PARENT,
                 "Only groups directly below the one with this key; none if there is no such group.",
-                &json!({ "type": "string" }),
+                &schemas::of_field(Member::Key),
             ),
             condition(
                 ROOTS,
@@ -173,7 +174,8 @@ fn limit() -> Value {
 }
 
 fn next() -> Value {
-    condition(CURSOR, "The nextCursor of the page before.", &json!({ "type": "string" }))
+    let schema = json!({ "type": "string", "pattern": "^([0-9a-f]{30,33})?$" });
+    condition(CURSOR, "The nextCursor of the page before; empty for the first page.", &schema)
 }
 
 fn archived() -> Value {

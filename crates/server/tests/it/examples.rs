@@ -68,6 +68,15 @@ impl Described {
         if let Some(reference) = schema["$ref"].as_str() {
             return self.follow(self.document.pointer(&reference[1..]).unwrap(), value, place);
         }
+        if let Some(alternatives) = schema["anyOf"].as_array() {
+            let fits = |schema: &&Value| {
+                let schema = self.document.pointer(&schema["$ref"].as_str().unwrap()[1..]).unwrap();
+                let required = schema["required"].as_array().unwrap();
+                required.iter().all(|name| value.get(name.as_str().unwrap()).is_some())
+            };
+            let found = alternatives.iter().find(fits);
+            return self.follow(found.unwrap_or(&alternatives[0]), value, place);
+        }
         if let Some(types) = schema.get("type") {
             let fits = |name: &Value| match name.as_str().unwrap() {
                 "object" => value.is_object(),

@@ -65,8 +65,7 @@ fn a_cursor_is_good_for_its_own_tenant_only() {
         assert_eq!(problem["reason"], "INVALID_CURSOR", "{cursor}");
     };
     refused(&other, &cursor);
-    for bad in
-        ["", "x", "1", "%00", &cursor[1..], &format!("{cursor}0"), &changed(0), &changed(13), &changed(20)]
+    for bad in ["x", "1", "%00", &cursor[1..], &format!("{cursor}0"), &changed(0), &changed(13), &changed(20)]
     {
         refused(&server.client, bad);
     }

@@ -82,6 +82,12 @@ fn keys_request() -> Value {
     closed(&json!({ KEYS: keys }), &[KEYS])
 }
 
+/// The schema of a field's values where they are not null.
+pub(super) fn of_field(member: Member) -> Value {
+    let Rule { min, max, .. } = member.rule();
+    json!({ "type": "string", "minLength": min, "maxLength": max })
+}
+
 fn property(rule: &Rule) -> Value {
     let mut property = json!({
         "type": if rule.null == Null::Clears { json!(["string", "null"]) } else { json!("string") },

@@ -125,6 +125,7 @@ fn many(
 pub(super) fn upsert_one() -> Value {
     let mut responses = of_one_record(&[problems::of_bodies()].concat());
     responses["201"] = responses["200"].clone();
+    responses["201"]["content"]["application/json"]["schema"] = schemas::reference("WrittenGroup");
     responses["201"]["description"] = json!("The group, which was created.");
     responses["201"]["headers"]["Location"] = json!({
         "description": "Where the group is read.",
@@ -210,6 +211,9 @@ fn of_one_record(refusals: &[Refused]) -> Value {
         &all.concat(),
     );
     responses["200"]["headers"] = super::entity_tag();
+    let rehearsed = schemas::reference("BatchAnswer");
+    let schema = &mut responses["200"]["content"]["application/json"]["schema"];
+    *schema = json!({ "anyOf": [schema.take(), rehearsed], "description": "In a dry run a batch's answer." });
     responses
 }
 
