@@ -24,8 +24,10 @@
 //! | a cursor is good for the list and the conditions that it was made with | `queries::cursors_of_other_lists` |
 //! | conditions that cannot be met by any group's fields are refused, an unknown parent is one without children | `queries::conditions` |
 //! | a tree's cursor is good for its depth, and for as long as its place is in the tree | `queries::trees` |
+//! | a place in the feed of changes that is above the tenant's revision is `INVALID_CURSOR`: the data is older than the caller's | `changes::a_place_above_the_revision` |
 //! | a misspelt `dryRun` parameter is refused, other unknown parameters of a write are ignored | `queries::upsert` |
 
+mod changes;
 mod cursor;
 mod etag;
 mod fields;
@@ -42,6 +44,7 @@ mod status;
 mod wire;
 mod write;
 
+pub use changes::{ChangesQuery, HEARTBEAT, OPENING, write_changes, write_events};
 pub use etag::{entity_tag, is_known};
 pub use idempotency::idempotency_key;
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
