@@ -4,6 +4,7 @@
 //! that: nothing is locked, nothing is written. Otherwise the plan goes to the writer; if the tenant's
 //! revision has moved meanwhile, the batch is planned again there, by the same function.
 
+mod changes;
 mod once;
 mod reads;
 
@@ -16,6 +17,8 @@ use directory::{
 use store::{Reader, Store, StoreError, StoredAnswer, Transaction};
 
 use crate::auth::{self, Principal};
+use changes::Wakes;
+pub(crate) use changes::{Followed, Hint};
 use once::UnderWay;
 pub(crate) use once::{Fate, Once};
 pub(crate) use reads::Named;
@@ -33,6 +36,7 @@ pub(crate) struct Service {
     /// Idempotency keys of requests that are under way. Two servers never share a data directory, so what
     /// another one does need not be known.
     under_way: Mutex<HashSet<(TenantId, String)>>,
+    wakes: Wakes,
 }
 
 /// An answer in a face's own words.
@@ -59,7 +63,7 @@ impl Service {
         answers_kept_ms: i64,
     ) -> Self {
         let under_way = Mutex::default();
-        Self { store, clock, depth_limit, answers_kept_ms, under_way }
+        Self { store, clock, depth_limit, answers_kept_ms, under_way, wakes: Wakes::default() }
     }
 
     /// Who sent this key.
@@ -92,10 +96,8 @@ impl Service {
                 self.store.check()?;
                 return Ok(plan.outcome);
             }
-            let (service, batch) = (Arc::clone(self), Arc::clone(batch));
-            store::write(&*self.store, move |transaction| {
-                service.carry_out(transaction, &batch, revision, &plan)
-            })
+            let (service, batch, tenant) = (Arc::clone(self), Arc::clone(batch), batch.tenant);
+            self.write(tenant, move |transaction| service.carry_out(transaction, &batch, revision, &plan))
         })
     }
 
@@ -120,8 +122,8 @@ impl Service {
         let (written, outcome) = retrying(|| {
             let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
-            let write = Arc::clone(&write);
-            store::write(&*self.store, move |transaction| {
+            let (write, tenant) = (Arc::clone(&write), batch.tenant);
+            self.write(tenant, move |transaction| {
                 let outcome = service.carry_out(transaction, &batch, revision, &plan)?;
                 let written = write(&outcome);
                 transaction.keep_answer(&service.kept(&batch, &once, &written, now), now)?;
@@ -174,6 +176,18 @@ impl Service {
         let mut ids = seen.free_ids.source(batch);
         let plan = plan(batch, &seen, &mut PlanContext { ids: &mut ids, depth_limit: self.depth_limit });
         Ok((seen.revision, plan))
+    }
+
+    /// Writes, and wakes those who follow the tenant's changes; also after a failure, behind which something
+    /// may be there.
+    fn write<T: Send + 'static>(
+        &self,
+        tenant: TenantId,
+        job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let written = store::write(&*self.store, job);
+        self.wakes.wake(tenant);
+        written
     }
 
     fn read<T>(&self, job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
