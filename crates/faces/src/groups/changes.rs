@@ -1,7 +1,7 @@
 //! The feed of changes: what a caller asks of it, and what it looks like in pages and as a stream of events.
 //!
-//! A position is a text. `412` says that everything up to revision 412 was seen, `412-77` that of revision
-//! 412 groups up to id 77 were, and everything of the revisions below: a revision may hold more groups than
+//! A position is a text. `4711` says that everything up to revision 4711 was seen, `4711-77` that of revision
+//! 4711 groups up to id 77 were, and everything of the revisions below: a revision may hold more groups than
 //! a page. Callers hand it back as it stands.
 
 use std::fmt;
@@ -78,7 +78,7 @@ fn since(given: &Given) -> Result<ChangePlace, Refusal> {
 
 fn malformed(name: &str) -> Refusal {
     let detail = format!(
-        "{name} must be a revision, such as 412, or a position as this feed hands it out, such as 412-77."
+        "{name} must be a revision, such as 4711, or a position as this feed hands it out, such as 4711-77."
     );
     Refusal::parameter(name, detail)
 }

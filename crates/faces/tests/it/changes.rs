@@ -30,9 +30,9 @@ fn queries() {
     let end = ChangePlace::end_of;
     check("", end(0), 100);
     check("since=0", end(0), 100);
-    check("limit=1&since=412", end(412), 1);
-    check("since=412-77&limit=1000", place(412, 77), 1000);
-    check("since=%34%312-9007199254740991", end(412), 100);
+    check("limit=1&since=4711", end(4711), 1);
+    check("since=4711-77&limit=1000", place(4711, 77), 1000);
+    check("since=%34%312-9007199254740991", end(4711), 100);
     check("since=9223372036854775807", end(i64::MAX), 100);
     let refused = |query: &str, expected: &str, text: &str| {
         check_refused(ChangesQuery::parse(Some(query)), expected, text);
@@ -62,7 +62,7 @@ fn queries() {
         "%00",
         "null",
     ] {
-        refused(&format!("since={wrong}"), "INVALID_PARAMETER since", "such as 412-77");
+        refused(&format!("since={wrong}"), "INVALID_PARAMETER since", "such as 4711-77");
     }
     for wrong in ["0", "-1", "1001", "", "x"] {
         refused(&format!("limit={wrong}"), "INVALID_PARAMETER limit", "from 1 to 1000");
@@ -79,16 +79,16 @@ fn queries_of_streams() {
     };
     check("", &[], ChangePlace::end_of(0));
     check("since=3", &[], ChangePlace::end_of(3));
-    check("since=3", &[b"412-77"], place(412, 77));
-    check("since=412", &[b"3"], ChangePlace::end_of(3));
+    check("since=3", &[b"4711-77"], place(4711, 77));
+    check("since=4711", &[b"3"], ChangePlace::end_of(3));
     let refused = |query: &str, ids: &[&[u8]], expected: &str, text: &str| {
         check_refused(ChangesQuery::of_stream(Some(query), ids), expected, text);
     };
     for wrong in [&b""[..], b"x", b" 1", b"1-0", b"\xff", b"1, 2"] {
-        refused("", &[wrong], "INVALID_PARAMETER Last-Event-ID", "such as 412-77");
+        refused("", &[wrong], "INVALID_PARAMETER Last-Event-ID", "such as 4711-77");
     }
     refused("", &[b"1", b"1"], "INVALID_PARAMETER Last-Event-ID", "only once");
-    refused("since=x", &[b"1"], "INVALID_PARAMETER since", "such as 412-77");
+    refused("since=x", &[b"1"], "INVALID_PARAMETER since", "such as 4711-77");
     refused("limit=1", &[], "INVALID_PARAMETER limit", "the only one is since");
 }
 
@@ -102,9 +102,9 @@ fn a_place_above_the_revision() {
 
 fn changes(next: ChangePlace) -> Changes {
     let mut one = world::group(17, "", "g-17", None);
-    one.revision = 411;
+    one.revision = 4710;
     let mut other = world::group(GroupId::MAX.get(), "S", "g-18", None);
-    other.revision = 412;
+    other.revision = 4711;
     other.name = directory::Name::from_stored("two\r\nlines\rand\u{2028}more");
     let views = [one, other].map(|group| GroupView { group, parent_key: None }).into();
     Changes { views, next, more: true }
@@ -112,7 +112,7 @@ fn changes(next: ChangePlace) -> Changes {
 
 #[test]
 fn pages() {
-    for (next, text) in [(place(412, 18), "412-18"), (ChangePlace::end_of(412), "412")] {
+    for (next, text) in [(place(4711, 18), "4711-18"), (ChangePlace::end_of(4711), "4711")] {
         let page: Value = serde_json::from_slice(&write_changes(&changes(next))).expect("JSON");
         assert_eq!((&page["nextSince"], &page["more"]), (&text.into(), &true.into()));
         assert_eq!(page["groups"].as_array().map(Vec::len), Some(2));
@@ -130,9 +130,9 @@ fn events() {
     let page: Value = serde_json::from_slice(&write_changes(&all)).expect("JSON");
     // Lines end as the standard says: CR, LF, or both.
     let lines: Vec<&str> = text.split(['\r', '\n']).collect();
-    assert_eq!((lines.len(), lines[0], lines[1], lines[3]), (9, "event: group", "id: 411-17", ""));
+    assert_eq!((lines.len(), lines[0], lines[1], lines[3]), (9, "event: group", "id: 4710-17", ""));
     // The largest id ends its revision.
-    assert_eq!((lines[4], lines[5], &lines[7..]), ("event: group", "id: 412", &["", ""][..]));
+    assert_eq!((lines[4], lines[5], &lines[7..]), ("event: group", "id: 4711", &["", ""][..]));
     for (line, group) in [(lines[2], &page["groups"][0]), (lines[6], &page["groups"][1])] {
         let data = line.strip_prefix("data: ").expect("data");
         assert_eq!(serde_json::from_str::<Value>(data).expect("JSON"), *group);

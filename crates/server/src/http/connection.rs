@@ -224,6 +224,16 @@ mod tests {
         }
     }
 
+    /// An answer that ends after an hour, said bit by bit.
+    fn endless(pause: Duration) -> Body {
+        let until = Instant::now() + 3600 * SECOND;
+        Body::from_stream(futures_util::stream::unfold((), move |()| async move {
+            sleep(pause).await;
+            let bytes = Ok::<_, io::Error>(Bytes::from_static(&[b'x'; 100]));
+            (Instant::now() < until).then_some((bytes, ()))
+        }))
+    }
+
     /// Attends to a client: how it ended, after how many seconds, and what the client has heard.
     async fn play(script: Script) -> (bool, u64, String) {
         play_with(script, None).await
@@ -233,6 +243,8 @@ mod tests {
         let receive = async |body: Body| super::super::body::receive(body).await.map_err(|late| late.code());
         let router = Router::new()
             .route("/large", get(async || Bytes::from(vec![b'x'; LARGE])))
+            .route("/endless", get(async || endless(Duration::ZERO)))
+            .route("/quiet", get(async || endless(15 * SECOND)))
             .route("/", post(receive));
         let places = Places::new(Limits { total: 1, of_one_address: 1 });
         let place = places.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).await.unwrap();
@@ -287,6 +299,16 @@ mod tests {
             let (_, seconds, heard) = play(script).await;
             assert!(seconds <= 11 && heard.ends_with("REQUEST_TIMEOUT"), "{seconds} {heard}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_without_end() {
+        let says = b"GET /quiet HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
+        let (well, seconds, _) = play(Script { says, takes: LARGE, ..Script::default() }).await;
+        assert_eq!((well, seconds), (true, 3600), "as long as it is read");
+        let says = b"GET /endless HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
+        let (well, seconds, heard) = play(Script { says, takes: 5000, ..Script::default() }).await;
+        assert_eq!((well, seconds, heard.len()), (false, 60, 5000), "and no longer");
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,8 +14,8 @@ pub(crate) const MAX_STREAMS: usize = 256;
 /// The most of them with one key.
 pub(crate) const MAX_STREAMS_OF_ONE_KEY: usize = 16;
 /// How many of them read from the store at once: a write wakes all that follow its tenant, and they must not
-/// take the store's connections from everybody else.
-const READS: usize = 2;
+/// take the store's connections, of which there may be two, from everybody else.
+const READS: usize = 1;
 
 /// The seats of those who follow.
 pub(super) struct Followers {

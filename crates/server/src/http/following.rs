@@ -178,3 +178,109 @@ impl Drop for Tale {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+
+    use axum::body::HttpBody as _;
+    use directory::{Clock, Timestamp};
+    use store::{Options, Purpose};
+
+    use super::super::followers::Followers;
+    use super::*;
+    use crate::auth::{Scope, authenticate, new_key};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now(&self) -> Timestamp {
+            Timestamp(0)
+        }
+    }
+
+    /// A server's inside, with one tenant and one key.
+    struct House {
+        service: Arc<Service>,
+        principal: Principal,
+        followers: Arc<Followers>,
+        _directory: tempfile::TempDir,
+    }
+
+    impl House {
+        fn build() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let store = store::open(directory.path(), &Options::new(Purpose::Serve)).unwrap();
+            let tenant = store::write(&*store, |tx| tx.create_tenant("t", Timestamp(0))).unwrap().unwrap().id;
+            let key = new_key(tenant, &Scope::ALL, Timestamp(0)).unwrap();
+            let (text, stored) = (key.text, key.stored);
+            store::write(&*store, move |tx| tx.create_access_key(&stored)).unwrap();
+            let principal = store::read(&*store, |reader| authenticate(reader, &text)).unwrap().unwrap();
+            let service = Arc::new(Service::new(store, Box::new(Noon), 64, 1));
+            Self { service, principal, followers: Followers::new(), _directory: directory }
+        }
+
+        async fn follow(&self) -> Body {
+            let query = ChangesQuery::of_stream(None, &[]).unwrap();
+            let seat = self.followers.sit(&self.principal.key_id).unwrap();
+            Following::new(&self.service, &self.principal, seat, &query).body(&query).await.unwrap()
+        }
+    }
+
+    /// What is said next, and how many seconds later.
+    async fn hear(body: &mut Body) -> Option<(String, u64)> {
+        let asked = Instant::now();
+        let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await?;
+        let bytes = frame.unwrap().into_data().unwrap();
+        Some((String::from_utf8(bytes.into()).unwrap(), asked.elapsed().as_secs()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_shows_that_it_is_there() {
+        let house = House::build();
+        let mut body = house.follow().await;
+        assert_eq!(hear(&mut body).await, Some((groups::OPENING.to_owned(), 0)));
+        for _ in 0..20 {
+            assert_eq!(hear(&mut body).await, Some((groups::HEARTBEAT.to_owned(), 15)));
+        }
+        // Where seats are wanted, at once; but only then.
+        while house.followers.sit(&house.principal.key_id).map(std::mem::forget).is_ok() {}
+        assert_eq!(hear(&mut body).await, Some((groups::HEARTBEAT.to_owned(), 1)));
+        assert_eq!(hear(&mut body).await, Some((groups::HEARTBEAT.to_owned(), 15)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_soon_after_its_key_and_at_once_with_the_server() {
+        let house = House::build();
+        let (mut one, mut other) = (house.follow().await, house.follow().await);
+        for body in [&mut one, &mut other] {
+            hear(body).await.unwrap();
+        }
+        house.followers.over.cancel();
+        let asked = Instant::now();
+        assert_eq!((hear(&mut one).await, asked.elapsed()), (None, Duration::ZERO));
+
+        let house = House::build();
+        let mut body = house.follow().await;
+        hear(&mut body).await.unwrap();
+        house.service.close();
+        assert!(hear(&mut body).await.is_none() && asked.elapsed() < 2 * SECOND, "the store cannot be read");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_another_process_writes_is_told_within_a_second() {
+        let house = House::build();
+        let mut body = house.follow().await;
+        hear(&mut body).await.unwrap();
+        // No hint is given: this goes past the service, as the command line does.
+        let admin = store::open(house._directory.path(), &Options::new(Purpose::Admin)).unwrap();
+        let id = house.principal.key_id.clone();
+        assert!(store::write(&*admin, move |tx| tx.revoke_access_key(&id, Timestamp(0))).unwrap());
+        let asked = Instant::now();
+        assert!(hear(&mut body).await.is_none(), "the key is no longer good");
+        assert!(asked.elapsed() <= 2 * SECOND, "{:?}", asked.elapsed());
+    }
+}

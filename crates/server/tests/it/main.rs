@@ -10,6 +10,7 @@
 )]
 
 mod catalogue;
+mod changes;
 mod concurrency;
 mod connections;
 mod crash;
