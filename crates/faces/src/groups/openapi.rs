@@ -1,6 +1,7 @@
 //! The description of this face for programs (`OpenAPI` 3.1), made from the tables that the reader and
 //! the writers use: a limit, code or reason cannot be described otherwise than it is.
 
+mod changes;
 mod problems;
 mod schemas;
 
@@ -33,6 +34,8 @@ pub fn openapi(version: &str) -> Value {
         "paths": {
             UPSERT: { "post": upsert() },
             "/v3/groups": { "get": list() },
+            "/v3/groups/changes": { "get": changes::page() },
+            "/v3/groups/changes/stream": { "get": changes::stream() },
             "/v3/groups/{id}": { "get": one("getGroup", Subject::Id) },
             "/v3/groups/{id}/children": { "get": children("listChildren", Subject::Id) },
             "/v3/groups/{id}/ancestors": { "get": ancestors("listAncestors", Subject::Id) },

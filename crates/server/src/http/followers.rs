@@ -4,15 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use faces::groups::Refusal;
+use faces::groups::limits::{MAX_STREAMS, MAX_STREAMS_OF_ONE_KEY};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
 
-/// The most streams of changes at once.
-pub(crate) const MAX_STREAMS: usize = 256;
-/// The most of them with one key.
-pub(crate) const MAX_STREAMS_OF_ONE_KEY: usize = 16;
 /// How many of them read from the store at once: a write wakes all that follow its tenant, and they must not
 /// take the store's connections, of which there may be two, from everybody else.
 const READS: usize = 1;

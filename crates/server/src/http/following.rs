@@ -24,7 +24,7 @@ use crate::service::{Followed, Hint, Service};
 
 /// How long nothing is said at most: proxies close what is silent, and a peer that has gone is noticed only
 /// by writing to it.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+const HEARTBEAT: Duration = Duration::from_secs(groups::limits::MAX_SILENCE_S);
 /// The same where somebody else waits for a seat.
 const HEARTBEAT_WHEN_CROWDED: Duration = Duration::from_secs(1);
 /// How often the store is asked without a hint: another process may have written, or revoked the key.
@@ -184,8 +184,8 @@ mod tests {
     use std::future::poll_fn;
     use std::pin::Pin;
 
+    use ::directory::{Clock, Timestamp};
     use axum::body::HttpBody as _;
-    use directory::{Clock, Timestamp};
     use store::{Options, Purpose};
 
     use super::super::followers::Followers;
@@ -207,7 +207,7 @@ mod tests {
         service: Arc<Service>,
         principal: Principal,
         followers: Arc<Followers>,
-        _directory: tempfile::TempDir,
+        directory: tempfile::TempDir,
     }
 
     impl House {
@@ -220,7 +220,7 @@ mod tests {
             store::write(&*store, move |tx| tx.create_access_key(&stored)).unwrap();
             let principal = store::read(&*store, |reader| authenticate(reader, &text)).unwrap().unwrap();
             let service = Arc::new(Service::new(store, Box::new(Noon), 64, 1));
-            Self { service, principal, followers: Followers::new(), _directory: directory }
+            Self { service, principal, followers: Followers::new(), directory }
         }
 
         async fn follow(&self) -> Body {
@@ -276,7 +276,7 @@ mod tests {
         let mut body = house.follow().await;
         hear(&mut body).await.unwrap();
         // No hint is given: this goes past the service, as the command line does.
-        let admin = store::open(house._directory.path(), &Options::new(Purpose::Admin)).unwrap();
+        let admin = store::open(house.directory.path(), &Options::new(Purpose::Admin)).unwrap();
         let id = house.principal.key_id.clone();
         assert!(store::write(&*admin, move |tx| tx.revoke_access_key(&id, Timestamp(0))).unwrap());
         let asked = Instant::now();

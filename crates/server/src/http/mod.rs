@@ -7,7 +7,7 @@ mod changes;
 pub(crate) mod connection;
 mod credentials;
 mod deadlines;
-pub(crate) mod followers;
+mod followers;
 mod following;
 mod gate;
 mod groups;

@@ -171,7 +171,9 @@ fn pages_beside_several_writers_miss_nothing() {
                     // Asked before the page: what is read then is all there is.
                     let done = writers.load(Ordering::SeqCst) == 0;
                     let (groups, next, more) = page(client, &since, limit);
-                    groups.into_iter().for_each(|group| mirror.learn(group));
+                    for group in groups {
+                        mirror.learn(group);
+                    }
                     since = next;
                     if done && !more {
                         break;
@@ -414,26 +416,28 @@ fn a_key_has_so_many_streams() {
     }
     assert_eq!(server.client.upsert(&records(0..1, "n")).0, 200);
     assert_eq!(present.iter_mut().chain([&mut others]).filter_map(Events::next).count(), 16);
-    assert!(server.client.get("/metrics").send().text().contains("rosterd_change_streams 1"));
+    // The one that was seated and went at once may still be counted.
+    let metrics = server.client.get("/metrics").send();
+    assert!([16, 17].iter().any(|open| metrics.text().contains(&format!("rosterd_change_streams {open}\n"))));
 }
 
 #[test]
 fn who_does_not_read_harms_nobody() {
     let server = Server::start();
     let client = &server.client;
-    let description = "long ".repeat(50);
+    let (description, url) = ("long ".repeat(50), format!("https://example.com/{}", "x".repeat(470)));
     let batch = |start: usize| -> Value {
         (start..start + 1000)
-            .map(|key| json!({"externalReferenceId": format!("k-{key}"), "name": "n", "description": description}))
+            .map(|key| json!({"externalReferenceId": format!("k-{key}"), "name": "n", "description": description, "photoUrl": url}))
             .collect()
     };
-    for start in (0..8000).step_by(1000) {
+    for start in (0..6000).step_by(1000) {
         assert_eq!(client.upsert(&batch(start)).0, 200);
     }
     // More than any buffer on the way takes.
     let mut silent: Vec<Events> = (0..8).map(|_| stream(client, "")).collect();
     let mut attentive = stream(client, "");
-    for _ in 0..8000 {
+    for _ in 0..6000 {
         attentive.next().unwrap();
     }
     for round in 0..20 {
@@ -448,7 +452,7 @@ fn who_does_not_read_harms_nobody() {
     // Late, but all there.
     let mut mirror = Mirror::default();
     let mut events = silent.pop().unwrap();
-    while mirror.groups.len() < 8001 {
+    while mirror.groups.len() < 6001 {
         mirror.learn(events.next().unwrap().group);
     }
     mirror.check(client);

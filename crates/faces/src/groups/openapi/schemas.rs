@@ -27,6 +27,7 @@ pub(super) fn schemas() -> Value {
         "Error": error(),
         "Group": group(),
         "GroupPage": page_of("Group"),
+        "ChangePage": super::changes::schema(),
         "TreeGroup": tree_group(),
         "TreePage": page_of("TreeGroup"),
         "Problem": problem(),
@@ -34,7 +35,7 @@ pub(super) fn schemas() -> Value {
 }
 
 /// An object with exactly these members.
-fn closed(properties: &Value, required: &[&str]) -> Value {
+pub(super) fn closed(properties: &Value, required: &[&str]) -> Value {
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
