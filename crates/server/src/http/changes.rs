@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
@@ -9,6 +10,7 @@ use faces::groups::{self, ChangesQuery};
 
 use super::App;
 use super::answer::{Refused, events, json};
+use super::connection::Endless;
 use super::credentials::{admit, blocking};
 use super::following::Following;
 use super::groups::with_facts;
@@ -35,6 +37,7 @@ pub(super) async fn page(
 /// `GET /v3/groups/changes/stream`
 pub(super) async fn stream(
     State(app): State<Arc<App>>,
+    Extension(endless): Extension<Endless>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
@@ -43,5 +46,6 @@ pub(super) async fn stream(
     let query = ChangesQuery::of_stream(query.as_deref(), &ids)?;
     let seat = app.followers.sit(&principal.key_id)?;
     let body = Following::new(&app.service, &principal, seat, &query).body(&query).await?;
+    endless.mark();
     Ok(with_facts(events(body), principal, None))
 }

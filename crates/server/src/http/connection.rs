@@ -6,8 +6,11 @@
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -38,6 +41,26 @@ struct House {
     router: Router,
     /// Connections end behind the request that is under way.
     close: CancellationToken,
+}
+
+/// Tells a connection that the answer under way on it ends with its client or with the server only.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Endless(Arc<AtomicBool>);
+
+impl Endless {
+    /// The connection is not waited for when the server stops.
+    pub(super) fn mark(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// For the next request.
+    fn clear(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    fn is_marked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Serves until `stop` is cancelled; then finishes what is under way, for at most 30 seconds. Returns
@@ -112,7 +135,10 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let router = TowerToHyperService::new(house.router.clone());
-    let service = service_fn(|request| {
+    let endless = Endless::default();
+    let service = service_fn(|mut request: Request<Incoming>| {
+        endless.clear();
+        request.extensions_mut().insert(endless.clone());
         // Whoever was told to go in this very moment goes: nothing of the request is done.
         let answer = place.spoke().then(|| router.call(request));
         async {
@@ -134,6 +160,10 @@ where
         ended = connection.as_mut() => ended,
         () = house.close.cancelled() => {
             connection.as_mut().graceful_shutdown();
+            // It was told to end, and has had the time of the last requests for that: its client does not read.
+            if endless.is_marked() {
+                return Err("a stream was not read to its end".into());
+            }
             connection.await
         }
     };

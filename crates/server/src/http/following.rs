@@ -184,13 +184,14 @@ mod tests {
     use std::future::poll_fn;
     use std::pin::Pin;
 
-    use ::directory::{Clock, Timestamp};
+    use ::directory::{Batch, Clock, Timestamp};
     use axum::body::HttpBody as _;
     use store::{Options, Purpose};
 
     use super::super::followers::Followers;
     use super::*;
     use crate::auth::{Scope, authenticate, new_key};
+    use crate::service::Execution;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -268,6 +269,24 @@ mod tests {
         hear(&mut body).await.unwrap();
         house.service.close();
         assert!(hear(&mut body).await.is_none() && asked.elapsed() < 2 * SECOND, "the store cannot be read");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_written_here_is_told_at_once() {
+        let house = House::build();
+        let mut body = house.follow().await;
+        hear(&mut body).await.unwrap();
+        for number in 1..4 {
+            let record = format!(r#"{{"groups":[{{"externalReferenceId":"{number}","name":"n"}}]}}"#);
+            let records = groups::read(record.as_bytes(), groups::Handling::Lenient).unwrap().records;
+            let batch = Arc::new(Batch::new(house.principal.tenant, records).unwrap());
+            let service = Arc::clone(&house.service);
+            blocking(move || Ok(service.upsert(&batch, Execution::Apply)?)).await.unwrap();
+            let asked = Instant::now();
+            let (said, _) = hear(&mut body).await.unwrap();
+            assert!(said.starts_with(&format!("event: group\nid: {number}-{number}\n")), "{said}");
+            assert!(asked.elapsed() < POLL, "{:?}", asked.elapsed());
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -423,8 +423,8 @@ fn a_key_has_so_many_streams() {
 
 #[test]
 fn who_does_not_read_harms_nobody() {
-    let server = Server::start();
-    let client = &server.client;
+    let mut server = Server::start();
+    let client = &server.client.clone();
     let (description, url) = ("long ".repeat(50), format!("https://example.com/{}", "x".repeat(470)));
     let batch = |start: usize| -> Value {
         (start..start + 1000)
@@ -456,4 +456,8 @@ fn who_does_not_read_harms_nobody() {
         mirror.learn(events.next().unwrap().group);
     }
     mirror.check(client);
+    server.process.terminate();
+    assert_eq!(server.process.wait().code(), Some(0));
+    let log = server.process.log();
+    assert!(log.contains("\"finished\":true"), "those who do not read hold nothing up: {log}");
 }

@@ -20,6 +20,7 @@ fn page(desk: &Desk, tenant: TenantId, after: ChangePlace, limit: usize) -> Chan
     assert!(changes.views.len() <= limit);
     assert!(changes.next >= after, "never backwards");
     if changes.more {
+        assert!(changes.next > after, "it goes on");
         assert_eq!(changes.views.len(), limit);
         assert_eq!(changes.views.last().map(ChangePlace::after), Some(changes.next));
     }

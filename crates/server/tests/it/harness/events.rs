@@ -2,10 +2,12 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::TcpStream;
+use std::time::Instant;
 
 use serde_json::Value;
 
 use super::client::{Answer, Exchange};
+use super::process::GUARD;
 
 /// A stream that was begun.
 pub(crate) struct Events {
@@ -37,8 +39,11 @@ impl Events {
 
     /// The next group; `None` at the end of the stream.
     pub(crate) fn next(&mut self) -> Option<Event> {
+        let asked = Instant::now();
         loop {
             let block = self.block().unwrap()?;
+            // Signs of life are not what is waited for.
+            assert!(asked.elapsed() < GUARD, "no event came");
             let field = |name: &str| {
                 let mut values = block.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
                 values.next().map(ToOwned::to_owned)
