@@ -32,6 +32,8 @@ pub use model::{
 };
 pub use outcome::{Change, Code, Failure, Field, Outcome, RecordOutcome, RecordResult, Value, Warning};
 pub use plan::{DEPTH_LIMIT, Plan, PlanContext, plan};
-pub use query::{Filter, GroupView, Life, Listed, Page, Place, Tree, TreePage, TreePlace};
+pub use query::{
+    ChangePlace, Changes, Filter, GroupView, Life, Listed, Page, Place, Tree, TreePage, TreePlace,
+};
 pub use snapshot::{Ancestor, FreeIds, HierarchyNeeds, Needs, Snapshot, needs, needs_hierarchy};
 pub use write::{IdOrigin, Write};

@@ -112,3 +112,36 @@ pub struct Tree {
     /// Where the next page starts; `None` where nothing is left. As with lists, a page may end early.
     pub next: Option<TreePlace>,
 }
+
+/// A place in the feed of changes, which shows each group once, at its latest revision, in the order of
+/// revisions and then of ids. All of lower revisions is done; of this one, groups up to an id are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChangePlace {
+    /// The revision.
+    pub revision: i64,
+    /// The last group of this revision that is done; all are behind it.
+    pub group: GroupId,
+}
+
+impl ChangePlace {
+    /// The place where all of a revision is done.
+    pub const fn end_of(revision: i64) -> Self {
+        Self { revision, group: GroupId::MAX }
+    }
+
+    /// The place where a group, as it is shown, is the last one that is done.
+    pub const fn after(view: &GroupView) -> Self {
+        Self { revision: view.group.revision, group: view.group.id }
+    }
+}
+
+/// What one page of the feed of changes holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// The groups, living and archived, in the order of the feed.
+    pub views: Vec<GroupView>,
+    /// Where the next page starts: behind the last group, or at the end of the tenant's revision.
+    pub next: ChangePlace,
+    /// Whether there was more to show at that moment.
+    pub more: bool,
+}

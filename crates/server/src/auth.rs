@@ -128,6 +128,12 @@ pub(crate) fn authenticate(
     Ok(key.map(|key| Principal { tenant: key.tenant, key_id: key.id, scopes: key.scopes }))
 }
 
+/// Whether the key of somebody who was let in is still good.
+pub(crate) fn holds(reader: &mut dyn Reader, principal: &Principal) -> Result<bool, StoreError> {
+    let stored = reader.access_key(&principal.key_id)?;
+    Ok(stored.is_some_and(|key| key.revoked_at.is_none()))
+}
+
 /// The public id in a key text that is well formed.
 fn public_id(text: &str) -> Option<&str> {
     let (body, check) = text.rsplit_once('_')?;

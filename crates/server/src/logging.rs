@@ -9,7 +9,11 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 pub(crate) fn start() {
     let directives = ["ROSTERD_LOG", "RUST_LOG"].into_iter().find_map(|name| std::env::var(name).ok());
     let filter = EnvFilter::new(directives.as_deref().unwrap_or("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Who read the logs may have gone: that must not be told on the same closed pipe, which panics.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let started = if std::io::stderr().is_terminal() {
         builder.finish().try_init()
     } else {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use directory::{Outcome, RecordResult};
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 const SECONDS: [f64; 14] =
@@ -28,6 +28,7 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
         "Time from request head to answer, by route"
     );
     describe_counter!("rosterd_records_total", "Records of batches, by face and outcome");
+    describe_gauge!("rosterd_change_streams", "Clients that follow the changes");
     describe_gauge!("rosterd_store_queue_depth", "Batches that wait for the writer");
     describe_histogram!("rosterd_store_commit_jobs", "Batches made durable by one commit");
     describe_histogram!("rosterd_store_commit_records", "Groups written by one commit");
@@ -50,6 +51,11 @@ pub(crate) fn count_request(route: &str, status: u16, seconds: f64) {
     counter!("rosterd_http_requests_total", "route" => route.clone(), "status" => status.to_string())
         .increment(1);
     histogram!("rosterd_http_request_seconds", "route" => route).record(seconds);
+}
+
+/// How many streams of changes there are.
+pub(crate) fn count_streams(open: usize) {
+    gauge!("rosterd_change_streams").set(u32::try_from(open).unwrap_or(u32::MAX));
 }
 
 /// How many records of a batch had which outcome.

@@ -4,6 +4,7 @@
 //! that: nothing is locked, nothing is written. Otherwise the plan goes to the writer; if the tenant's
 //! revision has moved meanwhile, the batch is planned again there, by the same function.
 
+mod changes;
 mod once;
 mod reads;
 
@@ -17,6 +18,8 @@ use directory::{
 use store::{Reader, Store, StoreError, StoredAnswer, Transaction};
 
 use crate::auth::{self, Principal};
+use changes::Wakes;
+pub(crate) use changes::{Followed, Hint};
 use once::UnderWay;
 pub(crate) use once::{Fate, Once};
 pub(crate) use reads::Named;
@@ -34,6 +37,7 @@ pub(crate) struct Service {
     /// Idempotency keys of requests that are under way. Two servers never share a data directory, so what
     /// another one does need not be known.
     under_way: Mutex<HashSet<(TenantId, String)>>,
+    wakes: Wakes,
 }
 
 /// An answer in a face's own words.
@@ -77,7 +81,7 @@ impl Service {
         answers_kept_ms: i64,
     ) -> Self {
         let under_way = Mutex::default();
-        Self { store, clock, depth_limit, answers_kept_ms, under_way }
+        Self { store, clock, depth_limit, answers_kept_ms, under_way, wakes: Wakes::default() }
     }
 
     /// Who sent this key.
@@ -115,8 +119,8 @@ impl Service {
                 self.store.check()?;
                 return Ok(settled);
             }
-            let (service, batch) = (Arc::clone(self), Arc::clone(batch));
-            store::write(&*self.store, move |transaction| {
+            let (service, batch, tenant) = (Arc::clone(self), Arc::clone(batch), batch.tenant);
+            self.write(tenant, move |transaction| {
                 service.take_turn(transaction, &batch, revision, &plan, show)
             })
         })
@@ -144,8 +148,8 @@ impl Service {
         let (written, settled) = retrying(|| {
             let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
-            let write = Arc::clone(&write);
-            store::write(&*self.store, move |transaction| {
+            let (write, tenant) = (Arc::clone(&write), batch.tenant);
+            self.write(tenant, move |transaction| {
                 let settled = service.take_turn(transaction, &batch, revision, &plan, show)?;
                 let written = write(&settled);
                 transaction.keep_answer(&service.kept(&batch, &once, &written, now), now)?;
@@ -199,6 +203,18 @@ impl Service {
         let mut ids = seen.free_ids.source(batch);
         let plan = plan(batch, &seen, &mut PlanContext { ids: &mut ids, depth_limit: self.depth_limit });
         Ok((seen.revision, plan))
+    }
+
+    /// Writes, and wakes those who follow the tenant's changes; also after a failure, behind which something
+    /// may be there.
+    fn write<T: Send + 'static>(
+        &self,
+        tenant: TenantId,
+        job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let written = store::write(&*self.store, job);
+        self.wakes.wake(tenant);
+        written
     }
 
     fn read<T>(&self, job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {

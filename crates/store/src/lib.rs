@@ -17,8 +17,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use directory::{
-    Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page, Snapshot, TenantId,
-    Timestamp, Tree, TreePage, Write,
+    ChangePlace, Changes, Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
+    Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 
 pub use waiting::{read, write};
@@ -84,6 +84,14 @@ pub trait Reader {
     /// One page of the tree below a group; that of a group that is not there is empty. `None` where the
     /// page should start at a place that is no longer in the tree. The work for a page is bounded.
     fn tree(&mut self, tenant: TenantId, of: GroupId, page: TreePage) -> Result<Option<Tree>, StoreError>;
+    /// One page of the tenant's groups that have changed behind a place, in the order of the feed. `None` where
+    /// the place lies above the tenant's revision, which only a store that has lost revisions is asked for.
+    fn changes(
+        &mut self,
+        tenant: TenantId,
+        after: ChangePlace,
+        limit: usize,
+    ) -> Result<Option<Changes>, StoreError>;
     /// Every tenant, in order of names.
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError>;
     /// The tenant of this name.

@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use directory::write::Content;
 use directory::{
-    Ancestor, ExternalReference, Failure, Filter, Group, GroupId, GroupView, HierarchyNeeds, IdOrigin,
-    Listed, LookupKey, Needs, Page, Place, Reach, ReferenceKey, Snapshot, TenantId, Timestamp, Tree,
-    TreePage, TreePlace, Write,
+    Ancestor, ChangePlace, Changes, ExternalReference, Failure, Filter, Group, GroupId, GroupView,
+    HierarchyNeeds, IdOrigin, Listed, LookupKey, Needs, Page, Place, Reach, ReferenceKey, Snapshot, TenantId,
+    Timestamp, Tree, TreePage, TreePlace, Write,
 };
 
 use crate::free_ids::free_ids;
@@ -240,6 +240,25 @@ impl Reader for State {
         let next =
             last.map(|(level, view)| TreePlace { level: *level, group: view.group.id, inhabited: true });
         Ok(Some(Tree { groups, next }))
+    }
+
+    fn changes(
+        &mut self,
+        tenant: TenantId,
+        after: ChangePlace,
+        limit: usize,
+    ) -> Result<Option<Changes>, StoreError> {
+        let revision = self.revision(tenant)?;
+        if after.revision > revision {
+            return Ok(None);
+        }
+        let all = self.groups(tenant).map(|group| self.view(tenant, group));
+        let mut views: Vec<GroupView> = all.filter(|view| ChangePlace::after(view) > after).collect();
+        views.sort_by_key(ChangePlace::after);
+        let more = views.len() > limit;
+        views.truncate(limit);
+        let last = views.last().filter(|_| more).map(ChangePlace::after);
+        Ok(Some(Changes { views, next: last.unwrap_or(ChangePlace::end_of(revision)), more }))
     }
 
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {

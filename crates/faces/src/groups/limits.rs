@@ -13,6 +13,13 @@ pub const MAX_DEPTH: usize = 64;
 /// The levels of a tree when the caller does not say.
 pub const DEFAULT_DEPTH: usize = 2;
 
+/// The most streams of changes at once.
+pub const MAX_STREAMS: usize = 256;
+/// The most of them with one key.
+pub const MAX_STREAMS_OF_ONE_KEY: usize = 16;
+/// For how many seconds a stream is silent at most.
+pub const MAX_SILENCE_S: u64 = 15;
+
 /// The most characters of a request that an error or warning repeats.
 pub const MAX_ECHO: usize = 64;
 /// The most characters of `externalReferenceId` that a result repeats. Every key that can be stored is

@@ -89,21 +89,22 @@ impl TreeQuery {
 }
 
 /// The parameters of a query, each at most once.
-struct Given(BTreeMap<&'static str, String>);
+pub(super) struct Given(BTreeMap<&'static str, String>);
 
 impl Given {
     /// A read may be refused at no cost, so every unknown parameter is: someone whose filter is not known
     /// here would take the whole list for the filtered one.
-    fn read(query: Option<&str>, known: &[&'static str]) -> Result<Self, Refusal> {
+    pub(super) fn read(query: Option<&str>, known: &[&'static str]) -> Result<Self, Refusal> {
         let mut given = BTreeMap::new();
         for (name, value) in parameters(query) {
             let Some(known) = known.iter().find(|known| **known == name) else {
                 let shown = limits::shorten(&name, limits::MAX_ECHO);
-                let (last, others) = known.split_last().unwrap_or((&LIMIT, &[]));
-                let others = others.join(", ");
-                let detail = format!(
-                    "{shown} is not a parameter of this call; the parameters are {others} and {last}."
-                );
+                let all = match known {
+                    [] => "it has none".to_owned(),
+                    [only] => format!("the only one is {only}"),
+                    [others @ .., last] => format!("the parameters are {} and {last}", others.join(", ")),
+                };
+                let detail = format!("{shown} is not a parameter of this call; {all}.");
                 return Err(Refusal::parameter(&shown, detail));
             };
             if given.insert(*known, value).is_some() {
@@ -113,7 +114,7 @@ impl Given {
         Ok(Self(given))
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
@@ -154,7 +155,7 @@ impl Given {
         })
     }
 
-    fn number(&self, name: &str, default: usize, max: usize) -> Result<usize, Refusal> {
+    pub(super) fn number(&self, name: &str, default: usize, max: usize) -> Result<usize, Refusal> {
         let Some(text) = self.text(name) else { return Ok(default) };
         let plain = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = if plain { text.parse().ok() } else { None };

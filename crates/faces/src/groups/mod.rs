@@ -27,8 +27,10 @@
 //! | a call for one group fails with a problem that has the main fault's code, reason and field, and all faults | `one_write::what_fails_is_a_problem_with_every_fault` of the server |
 //! | a dry run of a call for one group is answered as a batch of one | `archive::subtrees_are_counted_and_rehearsed` of the server |
 //! | with `cascade=true` a result counts the groups archived with it that are no records of their own | `archive::subtrees_are_counted_and_rehearsed` of the server |
+//! | a place in the feed of changes that is above the tenant's revision is `INVALID_CURSOR`: the data is older than the caller's | `changes::a_place_above_the_revision` |
 //! | a misspelt `dryRun` parameter is refused, other unknown parameters of a write are ignored | `queries::upsert` |
 
+mod changes;
 mod cursor;
 mod etag;
 mod fields;
@@ -45,6 +47,7 @@ mod status;
 mod wire;
 mod write;
 
+pub use changes::{ChangesQuery, HEARTBEAT, OPENING, write_changes, write_events};
 pub use etag::{entity_tag, expected, is_known};
 pub use idempotency::idempotency_key;
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};

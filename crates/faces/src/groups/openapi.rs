@@ -1,6 +1,7 @@
 //! The description of this face for programs (`OpenAPI` 3.1), made from the tables that the reader and
 //! the writers use: a limit, code or reason cannot be described otherwise than it is.
 
+mod changes;
 mod problems;
 mod schemas;
 mod writes;
@@ -33,6 +34,8 @@ pub fn openapi(version: &str) -> Value {
             "/v3/groups/batch-upsert": { "post": writes::upsert_many() },
             "/v3/groups/batch-archive": { "post": writes::archive_many() },
             "/v3/groups/batch-restore": { "post": writes::restore_many() },
+            "/v3/groups/changes": { "get": changes::page() },
+            "/v3/groups/changes/stream": { "get": changes::stream() },
             "/v3/groups/{id}": {
                 "get": one("getGroup", Subject::Id),
                 "patch": writes::update_one("updateGroup", Subject::Id),

@@ -144,6 +144,15 @@ pub(super) struct GroupPage<G> {
     pub(super) next_cursor: Option<String>,
 }
 
+/// One page of changes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ChangePage<G> {
+    pub(super) groups: G,
+    pub(super) next_since: Shown<super::changes::Position>,
+    pub(super) more: bool,
+}
+
 /// A problem (RFC 9457).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -356,7 +356,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// A group with more than one external reference is shown by its first.
-fn group(view: &GroupView) -> GroupLine<'_> {
+pub(super) fn group(view: &GroupView) -> GroupLine<'_> {
     let group = &view.group;
     let reference = group.references.first();
     let photo_url = group.photo_url.as_ref().map(directory::PhotoUrl::as_str);

@@ -1,7 +1,6 @@
 //! `rosterd serve`
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
 use clap::builder::RangedU64ValueParser;
@@ -153,7 +152,7 @@ fn stop_on_signal(app: Arc<App>) -> anyhow::Result<CancellationToken> {
             }
             if signals == 1 && !stopping.is_cancelled() {
                 tracing::info!("stopping: finishing what is under way");
-                app.draining.store(true, Ordering::Relaxed);
+                app.drain();
                 stopping.cancel();
             }
             if signals > 1 {

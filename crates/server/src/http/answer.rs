@@ -134,3 +134,10 @@ pub(super) fn json(status: u16, body: impl Into<axum::body::Body>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }
+
+/// An answer that is a stream of events. Proxies that gather answers must not: an event would be late.
+pub(super) fn events(body: axum::body::Body) -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, "text/event-stream"), (HeaderName::from_static("x-accel-buffering"), "no")];
+    (headers, body).into_response()
+}

@@ -6,8 +6,11 @@
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -38,6 +41,26 @@ struct House {
     router: Router,
     /// Connections end behind the request that is under way.
     close: CancellationToken,
+}
+
+/// Tells a connection that the answer under way on it ends with its client or with the server only.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Endless(Arc<AtomicBool>);
+
+impl Endless {
+    /// The connection is not waited for when the server stops.
+    pub(super) fn mark(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// For the next request.
+    fn clear(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    fn is_marked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Serves until `stop` is cancelled; then finishes what is under way, for at most 30 seconds. Returns
@@ -112,7 +135,10 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let router = TowerToHyperService::new(house.router.clone());
-    let service = service_fn(|request| {
+    let endless = Endless::default();
+    let service = service_fn(|mut request: Request<Incoming>| {
+        endless.clear();
+        request.extensions_mut().insert(endless.clone());
         // Whoever was told to go in this very moment goes: nothing of the request is done.
         let answer = place.spoke().then(|| router.call(request));
         async {
@@ -134,6 +160,10 @@ where
         ended = connection.as_mut() => ended,
         () = house.close.cancelled() => {
             connection.as_mut().graceful_shutdown();
+            // It was told to end, and has had the time of the last requests for that: its client does not read.
+            if endless.is_marked() {
+                return Err("a stream was not read to its end".into());
+            }
             connection.await
         }
     };
@@ -224,6 +254,16 @@ mod tests {
         }
     }
 
+    /// An answer that ends after an hour, said bit by bit.
+    fn endless(pause: Duration) -> Body {
+        let until = Instant::now() + 3600 * SECOND;
+        Body::from_stream(futures_util::stream::unfold((), move |()| async move {
+            sleep(pause).await;
+            let bytes = Ok::<_, io::Error>(Bytes::from_static(&[b'x'; 100]));
+            (Instant::now() < until).then_some((bytes, ()))
+        }))
+    }
+
     /// Attends to a client: how it ended, after how many seconds, and what the client has heard.
     async fn play(script: Script) -> (bool, u64, String) {
         play_with(script, None).await
@@ -233,6 +273,8 @@ mod tests {
         let receive = async |body: Body| super::super::body::receive(body).await.map_err(|late| late.code());
         let router = Router::new()
             .route("/large", get(async || Bytes::from(vec![b'x'; LARGE])))
+            .route("/endless", get(async || endless(Duration::ZERO)))
+            .route("/quiet", get(async || endless(15 * SECOND)))
             .route("/", post(receive));
         let places = Places::new(Limits { total: 1, of_one_address: 1 });
         let place = places.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).await.unwrap();
@@ -287,6 +329,16 @@ mod tests {
             let (_, seconds, heard) = play(script).await;
             assert!(seconds <= 11 && heard.ends_with("REQUEST_TIMEOUT"), "{seconds} {heard}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_without_end() {
+        let says = b"GET /quiet HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
+        let (well, seconds, _) = play(Script { says, takes: LARGE, ..Script::default() }).await;
+        assert_eq!((well, seconds), (true, 3600), "as long as it is read");
+        let says = b"GET /endless HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
+        let (well, seconds, heard) = play(Script { says, takes: 5000, ..Script::default() }).await;
+        assert_eq!((well, seconds, heard.len()), (false, 60, 5000), "and no longer");
     }
 
     #[tokio::test(start_paused = true)]

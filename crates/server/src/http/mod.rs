@@ -3,9 +3,12 @@
 pub(crate) mod admission;
 mod answer;
 mod body;
+mod changes;
 pub(crate) mod connection;
 mod credentials;
 mod deadlines;
+mod followers;
+mod following;
 mod gate;
 mod groups;
 mod head;
@@ -19,7 +22,7 @@ mod unread;
 mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
@@ -32,6 +35,7 @@ use crate::service::Service;
 use admission::Admission;
 use answer::Refused;
 use faces::groups::Refusal;
+use followers::Followers;
 
 /// What every handler can reach.
 pub(crate) struct App {
@@ -39,13 +43,21 @@ pub(crate) struct App {
     pub(crate) metrics: PrometheusHandle,
     pub(crate) draining: AtomicBool,
     admission: Admission,
+    followers: Arc<Followers>,
     openapi: Bytes,
 }
 
 impl App {
     pub(crate) fn new(service: Arc<Service>, metrics: PrometheusHandle) -> anyhow::Result<Self> {
         let openapi = serde_json::to_vec(&openapi())?.into();
-        Ok(Self { service, metrics, draining: AtomicBool::new(false), admission: Admission::new(), openapi })
+        let (admission, followers) = (Admission::new(), Followers::new());
+        Ok(Self { service, metrics, draining: AtomicBool::new(false), admission, followers, openapi })
+    }
+
+    /// From now on requests are refused, and streams end: they would hold up the end for ever.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.followers.over.cancel();
     }
 }
 
@@ -64,6 +76,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v3/groups/batch-upsert", post(groups::batch_upsert))
         .route("/v3/groups/batch-archive", post(groups::batch_archive))
         .route("/v3/groups/batch-restore", post(groups::batch_restore))
+        .route("/v3/groups/changes", get(changes::page))
+        .route("/v3/groups/changes/stream", get(changes::stream))
         .merge(one_group("/v3/groups/{id}"))
         .merge(one_group("/v3/groups/by-reference-id/{externalReferenceId}"))
         .route("/healthz", get(system::healthz))

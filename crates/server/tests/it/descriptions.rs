@@ -16,10 +16,10 @@ fn the_document_is_served_and_printed_alike() {
     assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), document);
     // Every path that it names is there.
     for path in document["paths"].as_object().unwrap().keys() {
-        let answer =
-            server.client.get(&path.replace("{externalReferenceId}", "x").replace("{id}", "7")).send();
-        let known = answer.status != 404 || answer.json()["code"] == "GROUP_NOT_FOUND";
-        assert!(known, "{path}: {}", answer.text());
+        let path = path.replace("{externalReferenceId}", "x").replace("{id}", "7");
+        // Without a key, because a stream has no end. What is nowhere is 404 all the same.
+        let answer = server.client.get(&path).without("authorization").send();
+        assert_ne!(answer.status, 404, "{path}: {}", answer.text());
     }
     for path in ["/v3/groups", "/v3/groups/batch-upsert", "/v3/groups/by-reference-id/{externalReferenceId}"]
     {

@@ -11,6 +11,7 @@
 
 mod archive;
 mod catalogue;
+mod changes;
 mod concurrency;
 mod connections;
 mod crash;

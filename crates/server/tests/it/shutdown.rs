@@ -1,12 +1,13 @@
 //! SIGTERM: what is under way is finished, what is new is refused, and the process ends well.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
 use serde_json::json;
 
-use crate::harness::{Server, UPSERT};
+use crate::harness::{Client, Server, UPSERT, rosterd};
 
 fn stopping(server: &Server) {
     server.process.terminate();
@@ -33,6 +34,35 @@ fn a_request_under_way_is_finished() {
     assert_eq!((answer.status, &answer.json()["summary"]["created"]), (200, &json!(1)));
     server.started_after_stop();
     assert_eq!(server.client.group("a")["name"], "A");
+}
+
+#[test]
+fn who_reads_the_logs_may_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = rosterd();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(directory.path());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let found = |line: &str, start: &str| {
+        let from = line.find(start)?;
+        let end = line[from..].find(|found: char| found.is_whitespace() || found == '"' || found == '\'');
+        Some(line[from..from + end?].to_owned())
+    };
+    let (mut place, mut key) = (None, None);
+    while place.is_none() || key.is_none() {
+        let mut line = String::new();
+        assert!(log.read_line(&mut line).unwrap() > 0, "the server ended");
+        place = place.or_else(|| found(&line, "http://127.0.0.1:"));
+        key = key.or_else(|| found(&line, "rosterd_"));
+    }
+    drop(log);
+    let authority = place.unwrap()["http://".len()..].split('/').next().unwrap().to_owned();
+    let client = Client { address: authority.parse().unwrap(), key: key.unwrap() };
+    assert_eq!(client.upsert(&json!([{"externalReferenceId": "a", "name": "A"}])).0, 200);
+    assert_eq!(client.group("a")["name"], "A");
+    let told = Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status();
+    assert!(told.unwrap().success());
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One suite that every engine runs. Cases are data where they can be; each starts with an empty store.
 
 mod access_keys;
+mod changes;
 mod desk;
 mod hierarchy;
 mod identity;
@@ -39,6 +40,7 @@ const SUITE: &[&[Case]] = &[
     stamps::CASES,
     lives::CASES,
     reading::CASES,
+    changes::CASES,
     access_keys::CASES,
     stored_answers::CASES,
     writer::CASES,

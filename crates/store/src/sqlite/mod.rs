@@ -6,6 +6,7 @@
 mod access_keys;
 mod admin;
 mod apply;
+mod changes;
 mod checkpoint;
 mod connection;
 mod errors;

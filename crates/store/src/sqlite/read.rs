@@ -72,7 +72,11 @@ const fn statement(filter: &Filter) -> &'static str {
 
 /// Adds the keys of the parents. Only here and not by a join: it would look for the parents of groups that
 /// a filter drops as well.
-fn with_parents(db: &Connection, tenant: TenantId, groups: Vec<Group>) -> Result<Vec<GroupView>, StoreError> {
+pub(super) fn with_parents(
+    db: &Connection,
+    tenant: TenantId,
+    groups: Vec<Group>,
+) -> Result<Vec<GroupView>, StoreError> {
     let mut select = db.prepare_cached("SELECT key FROM groups WHERE tenant = ?1 AND id = ?2")?;
     let mut known: HashMap<GroupId, Option<ReferenceKey>> = HashMap::new();
     let mut views = Vec::with_capacity(groups.len());

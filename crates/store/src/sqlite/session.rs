@@ -1,12 +1,12 @@
 //! The contract's views, on one connection that is inside a transaction.
 
 use directory::{
-    Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page, Snapshot, TenantId,
-    Timestamp, Tree, TreePage, Write,
+    ChangePlace, Changes, Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
+    Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 use rusqlite::Connection;
 
-use super::{access_keys, apply, load, read, stored_answers, tenants, tree};
+use super::{access_keys, apply, changes, load, read, stored_answers, tenants, tree};
 use crate::{AccessKey, Reader, StoreError, StoredAnswer, Tenant, Transaction};
 
 /// What one job sees and does.
@@ -92,6 +92,15 @@ impl Reader for Session<'_> {
 
     fn tree(&mut self, tenant: TenantId, of: GroupId, page: TreePage) -> Result<Option<Tree>, StoreError> {
         self.reading(tree::tree(self.db, tenant, of, page))
+    }
+
+    fn changes(
+        &mut self,
+        tenant: TenantId,
+        after: ChangePlace,
+        limit: usize,
+    ) -> Result<Option<Changes>, StoreError> {
+        self.reading(changes::changes(self.db, tenant, after, limit))
     }
 
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {

@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 
 use directory::write::Content;
 use directory::{
-    Batch, Code, ExternalReference, GroupId, GroupView, IdOrigin, Life, Listed, LookupKey, Name, Needs, Page,
-    TenantId, Timestamp, Tree, TreePage, Write,
+    Batch, ChangePlace, Changes, Code, ExternalReference, GroupId, GroupView, IdOrigin, Life, Listed,
+    LookupKey, Name, Needs, Page, TenantId, Timestamp, Tree, TreePage, Write,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use store::conformance::{Desk, TestStore};
 use store::memory::Memory;
-use store::{Options, Purpose};
+use store::{Options, Purpose, Reader, StoreError};
 
 use generate::{Step, steps};
 use service::{Run, run};
@@ -24,8 +24,8 @@ use service::{Run, run};
 /// Tenants of one case.
 const TENANTS: usize = 2;
 
-/// What can be read of a tenant: its revision, lists, trees and single groups.
-type State = (i64, Vec<Listed>, Vec<Tree>, Vec<GroupView>);
+/// What can be read of a tenant: its revision, lists, trees, single groups and changes.
+type State = (i64, Vec<Listed>, Vec<Tree>, Vec<GroupView>, Vec<Changes>);
 
 /// A store with the tenants of one case.
 struct Side<'d> {
@@ -110,11 +110,28 @@ impl<'d> Side<'d> {
                 for key in generate::every_key() {
                     found.extend(reader.find(*tenant, &key)?);
                 }
-                Ok((reader.revision(*tenant)?, listed, trees, found))
+                Ok((reader.revision(*tenant)?, listed, trees, found, changes(reader, *tenant)?))
             })
         };
         self.tenants.iter().map(read).collect()
     }
+}
+
+/// The feed from its start and from every revision, in pages of several sizes.
+fn changes(reader: &mut dyn Reader, tenant: TenantId) -> Result<Vec<Changes>, StoreError> {
+    let (revision, mut pages) = (reader.revision(tenant)?, Vec::new());
+    for limit in [1, 3, 1000] {
+        for start in 0..=revision + 1 {
+            let mut at = ChangePlace::end_of(start);
+            while let Some(page) = reader.changes(tenant, at, limit)? {
+                (at, pages) = (page.next, [pages, vec![page]].concat());
+                if pages.last().is_some_and(|page| !page.more) {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(pages)
 }
 
 fn memory() -> Desk {

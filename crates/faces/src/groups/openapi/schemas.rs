@@ -31,6 +31,7 @@ pub(super) fn schemas() -> Value {
         "Group": group(),
         "WrittenGroup": written_group(),
         "GroupPage": page_of("Group"),
+        "ChangePage": super::changes::schema(),
         "TreeGroup": tree_group(),
         "TreePage": page_of("TreeGroup"),
         "Problem": problem(),
@@ -38,7 +39,7 @@ pub(super) fn schemas() -> Value {
 }
 
 /// An object with exactly these members.
-fn closed(properties: &Value, required: &[&str]) -> Value {
+pub(super) fn closed(properties: &Value, required: &[&str]) -> Value {
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 

@@ -213,15 +213,20 @@ impl Answer {
         if answer.body.len() == expected { Ok(answer) } else { Err(ended.err().unwrap_or_else(cut)) }
     }
 
-    /// The next answer on a connection that may go on.
-    pub(crate) fn next(stream: &mut impl BufRead) -> io::Result<Self> {
+    /// The head of an answer, whose body is still to be read.
+    pub(crate) fn head(stream: &mut impl BufRead) -> io::Result<Self> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             if stream.read_until(b'\n', &mut head)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        let mut answer = Self::parse(&head, Vec::new());
+        Ok(Self::parse(&head, Vec::new()))
+    }
+
+    /// The next answer on a connection that may go on.
+    pub(crate) fn next(stream: &mut impl BufRead) -> io::Result<Self> {
+        let mut answer = Self::head(stream)?;
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         answer.body.resize(length, 0);
         stream.read_exact(&mut answer.body)?;

@@ -2,12 +2,14 @@
 
 mod batch;
 mod client;
+mod events;
 mod process;
 mod random;
 mod server;
 
 pub(crate) use batch::{check, describe, outcomes};
 pub(crate) use client::{Answer, BY_REFERENCE, Client, Exchange, GROUPS, UPSERT, encode};
+pub(crate) use events::{Event, Events};
 pub(crate) use process::{Process, finish, rosterd};
 pub(crate) use random::Random;
 pub(crate) use server::{Server, serve};
