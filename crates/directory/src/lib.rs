@@ -20,6 +20,7 @@ pub mod model;
 pub mod outcome;
 pub mod plan;
 pub mod query;
+pub mod run;
 pub mod snapshot;
 pub mod write;
 
@@ -32,5 +33,6 @@ pub use model::{
 pub use outcome::{Change, Code, Failure, Field, Outcome, RecordOutcome, RecordResult, Value, Warning};
 pub use plan::{DEPTH_LIMIT, Plan, PlanContext, plan};
 pub use query::{Filter, GroupView, Life, Listed, Page, Place, Tree, TreePage, TreePlace};
+pub use run::{Counts, Failures, RecordedRun, Run, RunFilter, RunId, RunList, RunPage, Success};
 pub use snapshot::{Ancestor, FreeIds, HierarchyNeeds, Needs, Snapshot, needs, needs_hierarchy};
 pub use write::{IdOrigin, Write};

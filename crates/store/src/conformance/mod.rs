@@ -7,6 +7,7 @@ mod identity;
 mod ids;
 mod reading;
 mod references;
+mod runs;
 mod stamps;
 mod stored_answers;
 mod tenants;
@@ -39,6 +40,7 @@ const SUITE: &[&[Case]] = &[
     reading::CASES,
     access_keys::CASES,
     stored_answers::CASES,
+    runs::CASES,
     writer::CASES,
 ];
 
