@@ -24,10 +24,12 @@
 //! | a cursor is good for the list and the conditions that it was made with | `queries::cursors_of_other_lists` |
 //! | conditions that cannot be met by any group's fields are refused, an unknown parent is one without children | `queries::conditions` |
 //! | a tree's cursor is good for its depth, and for as long as its place is in the tree | `queries::trees` |
+//! | what is kept of failed records is at most 1 MiB of whole failures; what not every reader of JSON can read is kept as a text | `failures::tests` |
 //! | a misspelt `dryRun` parameter is refused, other unknown parameters of a write are ignored | `queries::upsert` |
 
 mod cursor;
 mod etag;
+mod failures;
 mod fields;
 mod idempotency;
 pub mod limits;
@@ -39,12 +41,15 @@ mod read;
 mod refusal;
 mod shape;
 mod status;
-mod wire;
+pub(crate) mod wire;
 mod write;
 
+pub(crate) use cursor::{Thread, read_run, write_run as write_run_cursor};
 pub use etag::{entity_tag, is_known};
+pub use failures::{failed_csv, failed_ndjson, failures};
 pub use idempotency::idempotency_key;
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
+pub(crate) use listing::{CURSOR, Given, LIMIT};
 pub use listing::{ListQuery, TreeQuery};
 pub use openapi::openapi;
 pub use prefer::{Handling, handling};

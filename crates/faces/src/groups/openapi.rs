@@ -2,6 +2,7 @@
 //! the writers use: a limit, code or reason cannot be described otherwise than it is.
 
 mod problems;
+mod runs;
 mod schemas;
 
 use serde_json::{Map, Value, json};
@@ -28,6 +29,7 @@ pub fn openapi(version: &str) -> Value {
         "security": [{ "apiKey": [] }],
         "tags": [
             { "name": "groups", "description": "The groups of the tenant that the API key belongs to." },
+            { "name": "runs", "description": "What was done: the batches of the last days." },
             { "name": "operation", "description": "For those who run the server." },
         ],
         "paths": {
@@ -47,6 +49,8 @@ pub fn openapi(version: &str) -> Value {
             "/v3/groups/by-reference-id/{externalReferenceId}/tree": {
                 "get": tree("listTreeByReferenceId", Subject::Reference),
             },
+            "/v3/runs": { "get": runs::list() },
+            "/v3/runs/{id}": { "get": runs::one() },
             "/healthz": { "get": health() },
             "/readyz": { "get": readiness() },
             "/version": { "get": version_of_server(version) },
@@ -69,6 +73,16 @@ pub fn openapi(version: &str) -> Value {
 fn upsert() -> Value {
     let done = "Every record succeeded.";
     let partly = "At least one record failed; the others are done. Also when all failed.";
+    let mut answers = responses(
+        &[
+            ("200", done, "BatchAnswer", &[("published", include_str!("golden/published.response.json"))]),
+            ("207", partly, "BatchAnswer", &[("mixed", include_str!("golden/mixed.response.json"))]),
+        ],
+        &[problems::of_every_call("groups:write"), problems::of_writes()].concat(),
+    );
+    for status in ["200", "207"] {
+        answers[status]["headers"] = runs::run_id_header();
+    }
     json!({
         "operationId": "batchUpsertGroups",
         "tags": ["groups"],
@@ -112,13 +126,7 @@ fn upsert() -> Value {
                 ]),
             } },
         },
-        "responses": responses(
-            &[
-                ("200", done, "BatchAnswer", &[("published", include_str!("golden/published.response.json"))]),
-                ("207", partly, "BatchAnswer", &[("mixed", include_str!("golden/mixed.response.json"))]),
-            ],
-            &[problems::of_every_call("groups:write"), problems::of_writes()].concat(),
-        ),
+        "responses": answers,
     })
 }
 
@@ -214,7 +222,7 @@ fn pages(refusals: &[Refusal]) -> Value {
 
 fn limit() -> Value {
     let schema = json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE });
-    condition(LIMIT, "The most groups to return.", &schema)
+    condition(LIMIT, "The most to return.", &schema)
 }
 
 fn next() -> Value {

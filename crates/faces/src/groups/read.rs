@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Range;
 
 use directory::model::JsonType;
 use directory::{
@@ -35,6 +36,8 @@ pub struct Note {
     pub(super) ignored: Vec<Ignored>,
     /// How many more were ignored.
     pub(super) unnamed: usize,
+    /// Where in the body the record stands.
+    pub(super) span: Range<usize>,
 }
 
 /// A member that the contract does not know.
@@ -58,12 +61,13 @@ pub fn read(body: &[u8], handling: Handling) -> Result<Reading, Refusal> {
     let mut reading =
         Reading { records: Vec::with_capacity(slices.len()), notes: Vec::with_capacity(slices.len()) };
     for slice in slices {
+        let start = shape::offset(body, slice);
         let (record, note) = match Members::read(slice) {
             Ok(members) => Reader { members, failures: Vec::new() }.read(handling, &mut suggestions),
             Err(found) => (Err(not_an_object(found)), Note::default()),
         };
         reading.records.push(record);
-        reading.notes.push(note);
+        reading.notes.push(Note { span: start..start + slice.len(), ..note });
     }
     Ok(reading)
 }

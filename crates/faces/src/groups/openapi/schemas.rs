@@ -18,7 +18,7 @@ pub(super) fn reference(name: &str) -> Value {
 }
 
 pub(super) fn schemas() -> Value {
-    json!({
+    let mut schemas = json!({
         "BatchRequest": batch_request(),
         "Record": record(),
         "BatchAnswer": batch_answer(),
@@ -30,11 +30,15 @@ pub(super) fn schemas() -> Value {
         "TreeGroup": tree_group(),
         "TreePage": page_of("TreeGroup"),
         "Problem": problem(),
-    })
+    });
+    for (name, schema) in super::runs::schemas() {
+        schemas[name] = schema;
+    }
+    schemas
 }
 
 /// An object with exactly these members.
-fn closed(properties: &Value, required: &[&str]) -> Value {
+pub(super) fn closed(properties: &Value, required: &[&str]) -> Value {
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
