@@ -49,6 +49,18 @@ pub fn error_cells(errors: [&str; ERROR_FIELDS.len()]) -> [Value<'_>; ERROR_FIEL
     errors.map(|text| if text.is_empty() { Value::Absent } else { Value::Text(text) })
 }
 
+/// One fault in words: `VALIDATION_ERROR name: is too long`.
+pub fn describe(code: &str, field: &str, message: &str) -> String {
+    let space = if field.is_empty() { "" } else { " " };
+    format!("{code}{space}{field}: {message}")
+}
+
+/// What is told of several faults as one, so that all of them can be mended at once: the message of the most
+/// important one, which names the others as [`describe`] does.
+pub fn combine(message: &str, others: impl Iterator<Item = String>) -> String {
+    others.fold(message.to_owned(), |message, other| format!("{message}; also {other}"))
+}
+
 /// A line of NDJSON, without its end: a JSON object on one line, with the members of [`ERROR_FIELDS`] added.
 pub fn line(object: &str, errors: [&str; ERROR_FIELDS.len()]) -> String {
     let members = ERROR_FIELDS.into_iter().zip(errors);

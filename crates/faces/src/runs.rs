@@ -1,6 +1,6 @@
 //! Runs: the batches that were carried out, as every face shows them.
 
-use directory::{Counts, RecordedRun, Run, RunFilter, RunId, RunList, RunPage, Success, TenantId, Timestamp};
+use directory::{Counts, RecordedRun, Run, RunFilter, RunId, RunList, RunPage, Success, TenantId};
 use serde::Serialize;
 
 use crate::groups::limits::{DEFAULT_PAGE, MAX_PAGE};
@@ -187,9 +187,4 @@ fn write_run(recorded: &RecordedRun) -> Vec<u8> {
     json.extend(&recorded.failures);
     json.push(b'}');
     json
-}
-
-/// The oldest run that is still shown, of those that began after this moment.
-pub fn oldest(after: Timestamp) -> RunId {
-    RunId::first_of(Timestamp(after.0.saturating_add(1)))
 }

@@ -6,19 +6,22 @@
 
 mod once;
 mod reads;
+mod runs;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use directory::{
-    Batch, Clock, Outcome, Plan, PlanContext, TenantId, Timestamp, needs, needs_hierarchy, plan,
+    Batch, Clock, Outcome, PlanContext, RunId, TenantId, Timestamp, needs, needs_hierarchy, plan,
 };
 use store::{Reader, Store, StoreError, StoredAnswer, Transaction};
 
-use crate::auth::{self, Principal};
+use crate::auth::{self, Denied, Principal};
 use once::UnderWay;
 pub(crate) use once::{Fate, Once};
 pub(crate) use reads::Named;
+use runs::{Begun, Done, Ledger, Planned};
+pub(crate) use runs::{Caller, Executed};
 
 /// How often a batch is planned anew when the store reports a race that its plan missed.
 const ATTEMPTS: usize = 3;
@@ -33,6 +36,8 @@ pub(crate) struct Service {
     /// Idempotency keys of requests that are under way. Two servers never share a data directory, so what
     /// another one does need not be known.
     under_way: Mutex<HashSet<(TenantId, String)>>,
+    /// Runs that changed nothing and wait for a transaction.
+    ledger: Arc<Ledger>,
 }
 
 /// An answer in a face's own words.
@@ -57,13 +62,14 @@ impl Service {
         clock: Box<dyn Clock>,
         depth_limit: usize,
         answers_kept_ms: i64,
+        runs_kept_ms: i64,
     ) -> Self {
-        let under_way = Mutex::default();
-        Self { store, clock, depth_limit, answers_kept_ms, under_way }
+        let (under_way, ledger) = (Mutex::default(), Arc::new(Ledger::new(runs_kept_ms)));
+        Self { store, clock, depth_limit, answers_kept_ms, under_way, ledger }
     }
 
     /// Who sent this key.
-    pub(crate) fn authenticate(&self, presented: &str) -> Result<Option<Principal>, StoreError> {
+    pub(crate) fn authenticate(&self, presented: &str) -> Result<Result<Principal, Denied>, StoreError> {
         self.read(|reader| auth::authenticate(reader, presented))
     }
 
@@ -75,6 +81,7 @@ impl Service {
 
     /// Finishes what waits and closes the store.
     pub(crate) fn close(&self) {
+        self.flush_last();
         self.store.close();
     }
 
@@ -84,19 +91,23 @@ impl Service {
         self: &Arc<Self>,
         batch: &Arc<Batch>,
         execution: Execution,
-    ) -> Result<Outcome, StoreError> {
-        retrying(|| {
-            let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
-            if execution == Execution::DryRun || plan.writes.is_empty() {
+        caller: Caller,
+    ) -> Result<Executed, StoreError> {
+        let begun = self.begin(caller, batch, execution, None)?;
+        let entered = retrying(|| {
+            let planned = self.read(|reader| self.plan(reader, batch, &begun))?;
+            if execution == Execution::DryRun || planned.plan.writes.is_empty() {
                 // Asked after reading: "unchanged" is an acknowledgement of what was read.
                 self.store.check()?;
-                return Ok(plan.outcome);
+                return Ok(planned.done().leave());
             }
-            let (service, batch) = (Arc::clone(self), Arc::clone(batch));
+            let (service, batch, begun) = (Arc::clone(self), Arc::clone(batch), Arc::clone(&begun));
             store::write(&*self.store, move |transaction| {
-                service.carry_out(transaction, &batch, revision, &plan)
+                let done = service.carry_out(transaction, &batch, &begun, &planned)?;
+                if done.wrote { service.enter(transaction, done) } else { Ok(done.leave()) }
             })
-        })
+        })?;
+        Ok(self.settle(entered))
     }
 
     /// The same, done once for this key: the answer, as the face writes it, is kept in the transaction of
@@ -105,34 +116,44 @@ impl Service {
         self: &Arc<Self>,
         batch: &Arc<Batch>,
         once: &Once,
+        caller: Caller,
         write: impl Fn(&Outcome) -> Written + Send + Sync + 'static,
     ) -> Result<Fate, StoreError> {
         let Some(_turn) = UnderWay::begin(self, batch.tenant, &once.key) else { return Ok(Fate::InUse) };
         let now = self.clock.now();
         if let Some(kept) = self.read(|reader| reader.stored_answer(batch.tenant, &once.key, now))? {
             return Ok(if kept.fingerprint == once.fingerprint {
-                Fate::Replayed(Written { status: kept.status, body: kept.body })
+                Fate::Replayed(Written { status: kept.status, body: kept.body }, kept.run)
             } else {
                 Fate::Reused
             });
         }
         let write = Arc::new(write);
-        let (written, outcome) = retrying(|| {
-            let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
+        let begun = self.begin(caller, batch, Execution::Apply, Some(&once.key))?;
+        let (written, entered) = retrying(|| {
+            let planned = self.read(|reader| self.plan(reader, batch, &begun))?;
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
-            let write = Arc::clone(&write);
+            let (write, begun) = (Arc::clone(&write), Arc::clone(&begun));
             store::write(&*self.store, move |transaction| {
-                let outcome = service.carry_out(transaction, &batch, revision, &plan)?;
-                let written = write(&outcome);
-                transaction.keep_answer(&service.kept(&batch, &once, &written, now), now)?;
-                Ok((written, outcome))
+                let done = service.carry_out(transaction, &batch, &begun, &planned)?;
+                let written = write(&done.outcome);
+                transaction.keep_answer(&service.kept(&batch, &once, &written, done.id(), now), now)?;
+                Ok((written, service.enter(transaction, done)?))
             })
         })?;
-        Ok(Fate::Done(written, outcome))
+        Ok(Fate::Done(written, self.settle(entered)))
     }
 
-    fn kept(&self, batch: &Batch, once: &Once, written: &Written, now: Timestamp) -> StoredAnswer {
+    fn kept(
+        &self,
+        batch: &Batch,
+        once: &Once,
+        written: &Written,
+        run: RunId,
+        now: Timestamp,
+    ) -> StoredAnswer {
         StoredAnswer {
+            run: Some(run),
             tenant: batch.tenant,
             key: once.key.clone(),
             fingerprint: once.fingerprint,
@@ -147,25 +168,30 @@ impl Service {
         &self,
         transaction: &mut dyn Transaction,
         batch: &Batch,
-        planned_on: i64,
-        planned: &Plan,
-    ) -> Result<Outcome, StoreError> {
+        begun: &Begun,
+        planned: &Planned,
+    ) -> Result<Done, StoreError> {
         let at = self.clock.now();
         let planned_anew;
-        let plan = if transaction.revision(batch.tenant)? == planned_on {
+        let planned = if transaction.revision(batch.tenant)? == planned.revision() {
             planned
         } else {
-            planned_anew = self.plan(transaction, batch)?.1;
+            planned_anew = self.plan(transaction, batch, begun)?;
             &planned_anew
         };
-        if !plan.writes.is_empty() {
-            transaction.apply(batch.tenant, &plan.writes, at)?;
+        if planned.plan.writes.is_empty() {
+            return Ok(planned.done());
         }
-        Ok(plan.outcome.clone())
+        Ok(planned.done().at(transaction.apply(batch.tenant, &planned.plan.writes, at)?))
     }
 
-    /// The plan for what a reader sees, with the revision it is for.
-    fn plan(&self, reader: &mut (impl Reader + ?Sized), batch: &Batch) -> Result<(i64, Plan), StoreError> {
+    /// The plan for what a reader sees, with the run that it makes.
+    fn plan(
+        &self,
+        reader: &mut (impl Reader + ?Sized),
+        batch: &Batch,
+        begun: &Begun,
+    ) -> Result<Planned, StoreError> {
         let mut seen = reader.load(batch.tenant, &needs(batch))?;
         let hierarchy = needs_hierarchy(batch, &seen);
         if !hierarchy.is_empty() {
@@ -173,7 +199,7 @@ impl Service {
         }
         let mut ids = seen.free_ids.source(batch);
         let plan = plan(batch, &seen, &mut PlanContext { ids: &mut ids, depth_limit: self.depth_limit });
-        Ok((seen.revision, plan))
+        Ok(begun.plan(seen.revision, plan))
     }
 
     fn read<T>(&self, job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {

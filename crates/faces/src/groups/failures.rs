@@ -108,11 +108,12 @@ impl Failed<'_> {
         text.replace(['\r', '\n'], " ")
     }
 
-    /// The main fault.
-    fn errors(&self) -> [&str; ERROR_FIELDS.len()] {
-        self.errors.first().map_or([""; ERROR_FIELDS.len()], |error| {
-            [&error.code, &error.reason, &error.field, &error.message].map(|text| &**text)
-        })
+    /// The main fault, whose message names the others.
+    fn errors(&self) -> [String; ERROR_FIELDS.len()] {
+        let Some((first, others)) = self.errors.split_first() else { return Default::default() };
+        let others = others.iter().map(|other| failed::describe(&other.code, &other.field, &other.message));
+        let message = failed::combine(&first.message, others);
+        [first.code.to_string(), first.reason.to_string(), first.field.to_string(), message]
     }
 }
 
@@ -123,7 +124,7 @@ pub fn failed_ndjson(kept: &[u8]) -> Option<Vec<u8>> {
     for failed in Failed::read(kept)? {
         let text = failed.text();
         let object = if text.starts_with('{') { text } else { serde_json::json!({ RAW: text }).to_string() };
-        lines.push_str(&failed::line(&object, failed.errors()));
+        lines.push_str(&failed::line(&object, failed.errors().each_ref().map(String::as_str)));
         lines.push('\n');
     }
     Some(lines.into_bytes())
@@ -144,7 +145,9 @@ pub fn failed_csv(kept: &[u8]) -> Option<Vec<u8>> {
             Some(None) => Value::Null,
             Some(Some(text)) => Value::Text(text),
         });
-        csv.push_str(&failed::row(values.chain(raw).chain(failed::error_cells(failed.errors())), ','));
+        let errors = failed.errors();
+        let errors = failed::error_cells(errors.each_ref().map(String::as_str));
+        csv.push_str(&failed::row(values.chain(raw).chain(errors), ','));
         csv.push('\n');
     }
     Some(csv.into_bytes())

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::deadlines::DEADLINES;
+use super::gate::Peer;
 use super::head::MAX_FIELDS;
 use super::places::{Limits, Place, Places};
 use super::stall::Stall;
@@ -112,7 +113,9 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let router = TowerToHyperService::new(house.router.clone());
-    let service = service_fn(|request| {
+    let peer = Peer(place.peer());
+    let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
         // Whoever was told to go in this very moment goes: nothing of the request is done.
         let answer = place.spoke().then(|| router.call(request));
         async {

@@ -26,8 +26,8 @@ pub(super) async fn batch_upsert(State(app): State<Arc<App>>, request: Request) 
     let upsert = Upsert::read(&head)?;
     let bytes = body::receive(body).await?;
     let _place = app.admission.enter().await?;
-    let (tenant, service) = (principal.tenant, Arc::clone(&app.service));
-    let (answer, tally) = blocking(move || upsert.carry_out(&service, tenant, bytes)).await?;
+    let (sender, service) = (principal.clone(), Arc::clone(&app.service));
+    let (answer, tally) = blocking(move || upsert.carry_out(&service, sender, bytes)).await?;
     Ok(with_facts(answer, principal, tally))
 }
 
@@ -144,7 +144,7 @@ pub(super) fn texts<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h st
 }
 
 /// An answer with what the log and the metrics are to know of it.
-fn with_facts(mut response: Response, principal: Principal, tally: Option<Tally>) -> Response {
+pub(super) fn with_facts(mut response: Response, principal: Principal, tally: Option<Tally>) -> Response {
     tally.unwrap_or_default().count("groups");
     response.extensions_mut().insert(Facts { key_id: Some(principal.key_id), tally });
     response

@@ -11,6 +11,7 @@ mod groups;
 mod head;
 mod packing;
 pub(crate) mod places;
+mod runs;
 mod stall;
 mod subject;
 mod system;
@@ -70,6 +71,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v3/groups/by-reference-id/{externalReferenceId}/tree", get(groups::tree))
         .route("/v3/groups/by-reference-id/{externalReferenceId}/children", get(groups::children))
         .route("/v3/groups/by-reference-id/{externalReferenceId}/ancestors", get(groups::ancestors))
+        .route("/v3/runs", get(runs::list))
+        .route("/v3/runs/{id}", get(runs::one))
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .route("/version", get(system::version))

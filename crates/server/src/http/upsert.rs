@@ -5,18 +5,21 @@ use std::sync::Arc;
 use axum::http::{HeaderName, HeaderValue, request};
 use axum::response::Response;
 use bytes::Bytes;
-use directory::{Batch, Outcome, TenantId};
-use faces::groups::{self, Handling, Mode, Refusal, UpsertQuery};
+use directory::{Batch, Outcome, RunId};
+use faces::groups::{self, Handling, Mode, Note, Refusal, UpsertQuery};
 use sha2::{Digest as _, Sha256};
 
 use super::answer::{Refused, json};
 use super::body::{self, Encoding};
 use super::groups::texts;
+use crate::audit::Entry;
+use crate::auth::Principal;
 use crate::metrics::Tally;
-use crate::service::{Execution, Fate, Once, Service, Written};
+use crate::service::{Caller, Executed, Execution, Fate, Once, Service, Written};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const RUN_ID: HeaderName = HeaderName::from_static("rosterd-run-id");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// What the head of the request asks.
@@ -46,26 +49,31 @@ impl Upsert {
     pub(super) fn carry_out(
         self,
         service: &Arc<Service>,
-        tenant: TenantId,
+        sender: Principal,
         bytes: Bytes,
     ) -> Result<(Response, Option<Tally>), Refused> {
         let bytes = body::decode(bytes, self.encoding)?;
         let reading = groups::read(&bytes, self.handling)?;
-        let batch = Arc::new(Batch::new(tenant, reading.records).map_err(Refusal::from)?);
-        let (records, notes, mode) = (Arc::clone(&batch), reading.notes, self.mode);
+        let batch = Arc::new(Batch::new(sender.tenant, reading.records).map_err(Refusal::from)?);
+        let (records, notes, mode) = (Arc::clone(&batch), Arc::new(reading.notes), self.mode);
+        let caller = caller(&sender, bytes.clone(), Arc::clone(&notes));
         let write = move |outcome: &Outcome| {
             let reply = groups::write(&notes, &records.records, outcome, mode);
             Written { status: reply.status, body: reply.body }
         };
         // A rehearsal writes nothing, so there is nothing to do only once.
         let (Some(key), Mode::Apply) = (&self.idempotency_key, self.mode) else {
-            let outcome = service.upsert(&batch, execution(self.mode))?;
-            return Ok((answer(write(&outcome)), Some(Tally::of(&outcome))));
+            let executed = service.upsert(&batch, execution(self.mode), caller)?;
+            let tally = Tally::of(&executed.outcome);
+            return Ok((done(write(&executed.outcome), executed), Some(tally)));
         };
         let once = Once { key: key.clone(), fingerprint: self.fingerprint(&bytes) };
-        match service.upsert_once(&batch, &once, write)? {
-            Fate::Done(written, outcome) => Ok((answer(written), Some(Tally::of(&outcome)))),
-            Fate::Replayed(written) => Ok((replayed(written), None)),
+        match service.upsert_once(&batch, &once, caller, write)? {
+            Fate::Done(written, executed) => {
+                let tally = Tally::of(&executed.outcome);
+                Ok((done(written, executed), Some(tally)))
+            }
+            Fate::Replayed(written, run) => Ok((replayed(written, run, sender), None)),
             Fate::InUse => Err(Refusal::IdempotencyKeyInUse.into()),
             Fate::Reused => Err(Refusal::IdempotencyKeyReused.into()),
         }
@@ -92,12 +100,27 @@ const fn execution(mode: Mode) -> Execution {
     }
 }
 
-fn answer(written: Written) -> Response {
-    json(written.status, written.body)
+fn caller(sender: &Principal, body: Bytes, notes: Arc<Vec<Note>>) -> Caller {
+    let failures = Box::new(move |outcome: &Outcome| groups::failures(&body, &notes, outcome));
+    Caller { key_id: sender.key_id.clone(), face: "groups", operation: "batch-upsert", failures }
 }
 
-fn replayed(written: Written) -> Response {
-    let mut response = answer(written);
+/// The answer to a batch that was carried out, with what the audit log is to say of it.
+fn answer(written: Written, run: Option<RunId>, entry: Entry) -> Response {
+    let mut response = json(written.status, written.body);
+    let id = run.and_then(|id| HeaderValue::from_str(&id.to_string()).ok());
+    response.headers_mut().extend(id.map(|id| (RUN_ID, id)));
+    response.extensions_mut().insert(entry);
+    response
+}
+
+fn done(written: Written, executed: Executed) -> Response {
+    answer(written, Some(executed.run.id), Entry::Run(executed.run))
+}
+
+fn replayed(written: Written, run: Option<RunId>, sender: Principal) -> Response {
+    let entry = Entry::Replayed { run, tenant: sender.tenant, key_id: sender.key_id };
+    let mut response = answer(written, run, entry);
     response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     response
 }
