@@ -9,6 +9,7 @@
     reason = "seeds and skipped tests are told to whoever reads the test's output"
 )]
 
+mod audit;
 mod catalogue;
 mod concurrency;
 mod connections;
@@ -28,7 +29,9 @@ mod records;
 mod refusals;
 mod rehearsal;
 mod rules;
+mod runs;
 mod samples;
+mod scopes;
 mod shutdown;
 mod tenants;
 mod tls;
