@@ -141,9 +141,9 @@ pub fn failed_csv(kept: &[u8]) -> Option<Vec<u8>> {
     for (cells, failed) in &rows {
         let raw = has_raw.then(|| cells.raw.as_deref().map_or(Value::Absent, Value::Text));
         let values = cells.fields.iter().map(|field| match field {
-            None => Value::Absent,
-            Some(None) => Value::Null,
-            Some(Some(text)) => Value::Text(text),
+            Cell::Absent => Value::Absent,
+            Cell::Null => Value::Null,
+            Cell::Text(text) => Value::Text(text),
         });
         let errors = failed.errors();
         let errors = failed::error_cells(errors.each_ref().map(String::as_str));
@@ -153,11 +153,20 @@ pub fn failed_csv(kept: &[u8]) -> Option<Vec<u8>> {
     Some(csv.into_bytes())
 }
 
+/// A [`Value`] of its own.
+#[derive(Default)]
+enum Cell {
+    #[default]
+    Absent,
+    Null,
+    Text(String),
+}
+
 /// A record in cells.
 #[derive(Default)]
 struct Cells {
     /// Absent, null or text, for each of [`RULES`].
-    fields: [Option<Option<String>>; RULES.len()],
+    fields: [Cell; RULES.len()],
     /// The whole record, if the cells do not say all that the contract knows of it.
     raw: Option<String>,
 }
@@ -165,7 +174,6 @@ struct Cells {
 impl Cells {
     fn of(record: &str) -> Self {
         let mut cells = Self::default();
-        // An index of a reader that keeps no text leaves an empty one.
         let Some(members) = Members::read(record).ok().filter(|members| !members.too_many) else {
             cells.raw = Some(record.to_owned()).filter(|text| !text.is_empty());
             return cells;
@@ -174,9 +182,9 @@ impl Cells {
             let Some(member) = super::fields::Member::of(rule.name) else { continue };
             match members.sent(member) {
                 Sent::Nothing => {}
-                Sent::Once("null") => *cell = Some(None),
+                Sent::Once("null") => *cell = Cell::Null,
                 Sent::Once(json) => match decode(json).filter(|_| json_type(json) == JsonType::String) {
-                    Some(text) => *cell = Some(Some(text.into_owned())),
+                    Some(text) => *cell = Cell::Text(text.into_owned()),
                     None => cells.raw = Some(record.to_owned()),
                 },
                 Sent::MoreThanOnce => cells.raw = Some(record.to_owned()),

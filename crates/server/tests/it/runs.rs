@@ -174,6 +174,9 @@ fn many_runs_that_change_nothing_are_written_in_the_end() {
     assert!(left.len() >= 256 && left.iter().all(|id| sent.iter().any(|sent| sent == id)), "{}", left.len());
 }
 
+/// Whether a run belongs on a list.
+type Wanted<'w> = &'w dyn Fn(&Value) -> bool;
+
 #[test]
 fn pages_hold_every_run_once_newest_first() {
     let server = Server::start();
@@ -190,7 +193,7 @@ fn pages_hold_every_run_once_newest_first() {
     let any = |_: &Value| true;
     let failed = |run: &Value| run["summary"]["failed"] == 1;
     let dry = |run: &Value| run["dryRun"] == true;
-    let cases: [(&str, &dyn Fn(&Value) -> bool); 5] = [
+    let cases: [(&str, Wanted<'_>); 5] = [
         ("", &any),
         ("&dryRun=any&failed=false", &any),
         ("&failed=true", &failed),

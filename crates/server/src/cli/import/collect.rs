@@ -264,7 +264,7 @@ mod tests {
     fn all_faults_of_a_record_are_told() {
         let fault = |code: &str, field: &str, message: &str| Fault {
             code: code.into(),
-            reason: String::new(),
+            reason: Box::default(),
             field: field.into(),
             message: message.into(),
         };

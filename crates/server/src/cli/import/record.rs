@@ -24,7 +24,7 @@ pub(super) struct Fault {
     pub(super) code: String,
     /// The exact cause, where the code has several.
     #[serde(default)]
-    pub(super) reason: String,
+    pub(super) reason: Box<str>,
     /// The field at fault; empty where it is the record as a whole.
     #[serde(default)]
     pub(super) field: String,
@@ -35,7 +35,7 @@ pub(super) struct Fault {
 impl Fault {
     /// A fault of the record as a whole.
     pub(super) fn of_record(code: &str, message: String) -> Self {
-        let (reason, field) = (String::new(), String::new());
+        let (reason, field) = (Box::default(), String::new());
         Self { code: code.to_owned(), reason, field, message }
     }
 
