@@ -21,6 +21,7 @@ pub mod model;
 pub mod outcome;
 pub mod plan;
 pub mod query;
+pub mod run;
 pub mod snapshot;
 pub mod write;
 
@@ -35,5 +36,6 @@ pub use plan::{DEPTH_LIMIT, Plan, PlanContext, plan};
 pub use query::{
     ChangePlace, Changes, Filter, GroupView, Life, Listed, Page, Place, Tree, TreePage, TreePlace,
 };
+pub use run::{Counts, Failures, RecordedRun, Run, RunFilter, RunId, RunList, RunPage, Success};
 pub use snapshot::{Ancestor, FreeIds, HierarchyNeeds, Needs, Snapshot, needs, needs_hierarchy};
 pub use write::{IdOrigin, Write};

@@ -3,4 +3,6 @@
 //! A face reads bytes into [`directory::Record`]s and writes a [`directory::Outcome`] back as bytes.
 //! It translates; it decides nothing that another face would have to decide too.
 
+pub mod failed;
 pub mod groups;
+pub mod runs;

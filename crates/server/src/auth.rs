@@ -80,12 +80,18 @@ pub(crate) fn random_request_id() -> String {
     random_hex::<12>().unwrap_or_else(|_| "unknown".to_owned())
 }
 
-/// Random bytes in hexadecimal digits. The one place where randomness is drawn.
+/// Random bytes. The one place where randomness is drawn.
 #[expect(clippy::disallowed_methods, reason = "this is where randomness comes from")]
-fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
+pub(crate) fn random_bytes<const BYTES: usize>() -> anyhow::Result<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+    Ok(bytes)
+}
+
+/// Random bytes in hexadecimal digits.
+fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
+    let bytes = random_bytes::<BYTES>()?;
     Ok(bytes.iter().fold(String::with_capacity(2 * BYTES), |mut text, byte| {
         text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
         text
@@ -113,19 +119,55 @@ impl Principal {
     }
 }
 
-/// Finds out who sent this key; `None` for a key that is malformed, unknown or revoked, all alike.
+/// Why nobody is known by what was presented. For the audit log alone: callers are told one and the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// Nothing was presented.
+    NoKey,
+    /// It has not the form of a key.
+    Malformed,
+    /// No key with this public id is known, or its secret is another one.
+    Unknown(String),
+    /// The key with this public id was revoked.
+    Revoked(String),
+}
+
+impl Denied {
+    /// The class, as it is logged.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::NoKey => "NO_KEY",
+            Self::Malformed => "MALFORMED",
+            Self::Unknown(_) => "UNKNOWN",
+            Self::Revoked(_) => "REVOKED",
+        }
+    }
+
+    /// The public part of a key that is well formed.
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::NoKey | Self::Malformed => None,
+            Self::Unknown(id) | Self::Revoked(id) => Some(id),
+        }
+    }
+}
+
+/// Finds out who sent this key; a key that is malformed, unknown or revoked is denied.
 /// The store is asked every time, so a revocation holds from the next request on.
 pub(crate) fn authenticate(
     reader: &mut dyn Reader,
     presented: &str,
-) -> Result<Option<Principal>, StoreError> {
-    let Some(id) = public_id(presented) else { return Ok(None) };
+) -> Result<Result<Principal, Denied>, StoreError> {
+    let Some(id) = public_id(presented) else { return Ok(Err(Denied::Malformed)) };
     let stored = reader.access_key(id)?;
     // An unknown id is compared too, with a hash that nothing has, so that it takes as long.
     let expected = stored.as_ref().map_or([0; 32], |key| key.hash);
     let equal = bool::from(hash(presented).ct_eq(&expected));
-    let key = stored.filter(|key| equal && key.revoked_at.is_none());
-    Ok(key.map(|key| Principal { tenant: key.tenant, key_id: key.id, scopes: key.scopes }))
+    Ok(match stored.filter(|_| equal) {
+        None => Err(Denied::Unknown(id.to_owned())),
+        Some(key) if key.revoked_at.is_some() => Err(Denied::Revoked(key.id)),
+        Some(key) => Ok(Principal { tenant: key.tenant, key_id: key.id, scopes: key.scopes }),
+    })
 }
 
 /// Whether the key of somebody who was let in is still good.

@@ -5,10 +5,23 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Starts logging. `ROSTERD_LOG`, else `RUST_LOG`, says what; without them `info`.
+/// Starts logging. `ROSTERD_LOG`, else `RUST_LOG`, says what; without them `info`. Whatever they say, there is
+/// an audit log.
 pub(crate) fn start() {
+    start_at("info");
+}
+
+/// The same for a command: without being asked it logs nothing but what is to be audited.
+pub(crate) fn start_quietly() {
+    start_at("off");
+}
+
+fn start_at(default: &str) {
     let directives = ["ROSTERD_LOG", "RUST_LOG"].into_iter().find_map(|name| std::env::var(name).ok());
-    let filter = EnvFilter::new(directives.as_deref().unwrap_or("info"));
+    let mut filter = EnvFilter::new(directives.as_deref().unwrap_or(default));
+    if let Ok(always) = "audit=info".parse() {
+        filter = filter.add_directive(always);
+    }
     // Who read the logs may have gone: that must not be told on the same closed pipe, which panics.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,5 +1,6 @@
 //! `rosterd`: server, administration and client in one binary.
 
+mod audit;
 mod auth;
 mod cli;
 mod clock;

@@ -7,22 +7,25 @@
 mod changes;
 mod once;
 mod reads;
+mod runs;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use directory::{
-    Batch, Clock, GroupView, LookupKey, Outcome, Plan, PlanContext, TenantId, Timestamp, needs,
+    Batch, Clock, GroupView, LookupKey, Outcome, PlanContext, RunId, TenantId, Timestamp, needs,
     needs_hierarchy, plan,
 };
 use store::{Reader, Store, StoreError, StoredAnswer, Transaction};
 
-use crate::auth::{self, Principal};
+use crate::auth::{self, Denied, Principal};
 use changes::Wakes;
 pub(crate) use changes::{Followed, Hint};
 use once::UnderWay;
 pub(crate) use once::{Fate, Once};
 pub(crate) use reads::Named;
+use runs::{Begun, Done, Ledger, Planned};
+pub(crate) use runs::{Caller, Executed};
 
 /// How often a batch is planned anew when the store reports a race that its plan missed.
 const ATTEMPTS: usize = 3;
@@ -38,6 +41,8 @@ pub(crate) struct Service {
     /// another one does need not be known.
     under_way: Mutex<HashSet<(TenantId, String)>>,
     wakes: Wakes,
+    /// Runs that changed nothing and wait for a transaction.
+    ledger: Arc<Ledger>,
 }
 
 /// An answer in a face's own words.
@@ -45,14 +50,6 @@ pub(crate) struct Service {
 pub(crate) struct Written {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
-}
-
-/// What became of a batch.
-#[derive(Debug, Clone)]
-pub(crate) struct Settled {
-    pub(crate) outcome: Outcome,
-    /// The group of a single record, as it is now, if it was to be shown.
-    pub(crate) view: Option<GroupView>,
 }
 
 /// What a caller is to be shown of a batch.
@@ -79,13 +76,14 @@ impl Service {
         clock: Box<dyn Clock>,
         depth_limit: usize,
         answers_kept_ms: i64,
+        runs_kept_ms: i64,
     ) -> Self {
-        let under_way = Mutex::default();
-        Self { store, clock, depth_limit, answers_kept_ms, under_way, wakes: Wakes::default() }
+        let (under_way, ledger) = (Mutex::default(), Arc::new(Ledger::new(runs_kept_ms)));
+        Self { store, clock, depth_limit, answers_kept_ms, under_way, wakes: Wakes::default(), ledger }
     }
 
     /// Who sent this key.
-    pub(crate) fn authenticate(&self, presented: &str) -> Result<Option<Principal>, StoreError> {
+    pub(crate) fn authenticate(&self, presented: &str) -> Result<Result<Principal, Denied>, StoreError> {
         self.read(|reader| auth::authenticate(reader, presented))
     }
 
@@ -97,6 +95,7 @@ impl Service {
 
     /// Finishes what waits and closes the store.
     pub(crate) fn close(&self) {
+        self.flush_last();
         self.store.close();
     }
 
@@ -106,24 +105,27 @@ impl Service {
         self: &Arc<Self>,
         batch: &Arc<Batch>,
         execution: Execution,
-        show: Show,
-    ) -> Result<Settled, StoreError> {
-        retrying(|| {
-            let (revision, plan, settled) = self.read(|reader| {
-                let (revision, plan) = self.plan(reader, batch)?;
-                let settled = settle(reader, batch, &plan.outcome, show)?;
-                Ok((revision, plan, settled))
+        caller: Caller,
+    ) -> Result<Executed, StoreError> {
+        let begun = self.begin(caller, batch, execution, None)?;
+        let entered = retrying(|| {
+            let (planned, view) = self.read(|reader| {
+                let planned = self.plan(reader, batch, &begun)?;
+                let view = shown(reader, batch, &planned.plan.outcome, begun.show())?;
+                Ok((planned, view))
             })?;
-            if execution == Execution::DryRun || plan.writes.is_empty() {
+            if execution == Execution::DryRun || planned.plan.writes.is_empty() {
                 // Asked after reading: "unchanged" is an acknowledgement of what was read.
                 self.store.check()?;
-                return Ok(settled);
+                return Ok(planned.done(view).leave());
             }
-            let (service, batch, tenant) = (Arc::clone(self), Arc::clone(batch), batch.tenant);
-            self.write(tenant, move |transaction| {
-                service.take_turn(transaction, &batch, revision, &plan, show)
+            let (service, batch, begun) = (Arc::clone(self), Arc::clone(batch), Arc::clone(&begun));
+            self.write(batch.tenant, move |transaction| {
+                let done = service.take_turn(transaction, &batch, &begun, &planned)?;
+                if done.wrote { service.enter(transaction, done) } else { Ok(done.leave()) }
             })
-        })
+        })?;
+        Ok(self.settle(entered))
     }
 
     /// The same, done once for this key: the answer, as the face writes it, is kept in the transaction of
@@ -132,35 +134,44 @@ impl Service {
         self: &Arc<Self>,
         batch: &Arc<Batch>,
         once: &Once,
-        show: Show,
-        write: impl Fn(&Settled) -> Written + Send + Sync + 'static,
+        caller: Caller,
+        write: impl Fn(&Outcome, Option<&GroupView>) -> Written + Send + Sync + 'static,
     ) -> Result<Fate, StoreError> {
         let Some(_turn) = UnderWay::begin(self, batch.tenant, &once.key) else { return Ok(Fate::InUse) };
         let now = self.clock.now();
         if let Some(kept) = self.read(|reader| reader.stored_answer(batch.tenant, &once.key, now))? {
             return Ok(if kept.fingerprint == once.fingerprint {
-                Fate::Replayed(Written { status: kept.status, body: kept.body })
+                Fate::Replayed(Written { status: kept.status, body: kept.body }, kept.run)
             } else {
                 Fate::Reused
             });
         }
         let write = Arc::new(write);
-        let (written, settled) = retrying(|| {
-            let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
+        let begun = self.begin(caller, batch, Execution::Apply, Some(&once.key))?;
+        let (written, entered) = retrying(|| {
+            let planned = self.read(|reader| self.plan(reader, batch, &begun))?;
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
-            let (write, tenant) = (Arc::clone(&write), batch.tenant);
-            self.write(tenant, move |transaction| {
-                let settled = service.take_turn(transaction, &batch, revision, &plan, show)?;
-                let written = write(&settled);
-                transaction.keep_answer(&service.kept(&batch, &once, &written, now), now)?;
-                Ok((written, settled))
+            let (write, begun) = (Arc::clone(&write), Arc::clone(&begun));
+            self.write(batch.tenant, move |transaction| {
+                let done = service.take_turn(transaction, &batch, &begun, &planned)?;
+                let written = write(&done.outcome, done.view.as_ref());
+                transaction.keep_answer(&service.kept(&batch, &once, &written, done.id(), now), now)?;
+                Ok((written, service.enter(transaction, done)?))
             })
         })?;
-        Ok(Fate::Done(written, settled))
+        Ok(Fate::Done(written, Box::new(self.settle(entered))))
     }
 
-    fn kept(&self, batch: &Batch, once: &Once, written: &Written, now: Timestamp) -> StoredAnswer {
+    fn kept(
+        &self,
+        batch: &Batch,
+        once: &Once,
+        written: &Written,
+        run: RunId,
+        now: Timestamp,
+    ) -> StoredAnswer {
         StoredAnswer {
+            run: Some(run),
             tenant: batch.tenant,
             key: once.key.clone(),
             fingerprint: once.fingerprint,
@@ -175,26 +186,32 @@ impl Service {
         &self,
         transaction: &mut dyn Transaction,
         batch: &Batch,
-        planned_on: i64,
-        planned: &Plan,
-        show: Show,
-    ) -> Result<Settled, StoreError> {
+        begun: &Begun,
+        planned: &Planned,
+    ) -> Result<Done, StoreError> {
         let at = self.clock.now();
         let planned_anew;
-        let plan = if transaction.revision(batch.tenant)? == planned_on {
+        let planned = if transaction.revision(batch.tenant)? == planned.revision() {
             planned
         } else {
-            planned_anew = self.plan(transaction, batch)?.1;
+            planned_anew = self.plan(transaction, batch, begun)?;
             &planned_anew
         };
-        if !plan.writes.is_empty() {
-            transaction.apply(batch.tenant, &plan.writes, at)?;
-        }
-        settle(transaction, batch, &plan.outcome, show)
+        let revision = match &planned.plan.writes[..] {
+            [] => None,
+            writes => Some(transaction.apply(batch.tenant, writes, at)?),
+        };
+        let view = shown(transaction, batch, &planned.plan.outcome, begun.show())?;
+        Ok(planned.done(view).at(revision))
     }
 
-    /// The plan for what a reader sees, with the revision it is for.
-    fn plan(&self, reader: &mut (impl Reader + ?Sized), batch: &Batch) -> Result<(i64, Plan), StoreError> {
+    /// The plan for what a reader sees, with the run that it makes.
+    fn plan(
+        &self,
+        reader: &mut (impl Reader + ?Sized),
+        batch: &Batch,
+        begun: &Begun,
+    ) -> Result<Planned, StoreError> {
         let mut seen = reader.load(batch.tenant, &needs(batch))?;
         let hierarchy = needs_hierarchy(batch, &seen);
         if !hierarchy.is_empty() {
@@ -202,7 +219,7 @@ impl Service {
         }
         let mut ids = seen.free_ids.source(batch);
         let plan = plan(batch, &seen, &mut PlanContext { ids: &mut ids, depth_limit: self.depth_limit });
-        Ok((seen.revision, plan))
+        Ok(begun.plan(seen.revision, plan))
     }
 
     /// Writes, and wakes those who follow the tenant's changes; also after a failure, behind which something
@@ -222,16 +239,16 @@ impl Service {
     }
 }
 
-/// What is told of a batch, with the group of a single record as this reader sees it.
-fn settle<R: Reader + ?Sized>(
+/// The group of a single record as this reader sees it, if it is to be shown.
+fn shown<R: Reader + ?Sized>(
     reader: &mut R,
     batch: &Batch,
     outcome: &Outcome,
     show: Show,
-) -> Result<Settled, StoreError> {
+) -> Result<Option<GroupView>, StoreError> {
     let id = outcome.records.first().and_then(|record| record.result.id()).filter(|_| show == Show::Group);
     let views = id.map(|id| reader.find(batch.tenant, &LookupKey::Id(id))).transpose()?;
-    Ok(Settled { outcome: outcome.clone(), view: views.and_then(|mut views| views.pop()) })
+    Ok(views.and_then(|mut views| views.pop()))
 }
 
 /// Plans and writes anew when the plan missed a race.

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use directory::{
     ChangePlace, Changes, Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
-    Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
+    RecordedRun, RunFilter, RunId, RunList, RunPage, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 
 pub use waiting::{read, write};
@@ -107,6 +107,11 @@ pub trait Reader {
         key: &str,
         now: Timestamp,
     ) -> Result<Option<StoredAnswer>, StoreError>;
+    /// One page of the tenant's runs that a filter lets through, newest first. The work for a page is bounded:
+    /// where few runs of many are let through, it may end before it is full.
+    fn runs(&mut self, tenant: TenantId, filter: &RunFilter, page: RunPage) -> Result<RunList, StoreError>;
+    /// The tenant's run of this id.
+    fn run(&mut self, tenant: TenantId, id: RunId) -> Result<Option<RecordedRun>, StoreError>;
 }
 
 /// A transaction: what its closure does becomes durable as a whole or not at all.
@@ -125,6 +130,10 @@ pub trait Transaction: Reader {
     /// Keeps an answer for its idempotency key, and takes a few expired ones away. A key whose answer has
     /// not expired is a [`StoreError::Conflict`].
     fn keep_answer(&mut self, answer: &StoredAnswer, now: Timestamp) -> Result<(), StoreError>;
+    /// Keeps a run. One that is there already is left as it is.
+    fn keep_run(&mut self, run: &RecordedRun) -> Result<(), StoreError>;
+    /// Takes away the oldest runs that began at this moment or before it, at most so many; how many it were.
+    fn forget_runs(&mut self, until: Timestamp, most: u32) -> Result<usize, StoreError>;
 }
 
 /// A piece of work for [`Store::read`].
@@ -194,6 +203,8 @@ pub struct StoredAnswer {
     pub body: Vec<u8>,
     /// From this moment on it is forgotten.
     pub expires_at: Timestamp,
+    /// The run that it tells of; none in answers of versions that knew no runs.
+    pub run: Option<RunId>,
 }
 
 /// Why an engine could not do its work. Never a status code, never a caller's fault.

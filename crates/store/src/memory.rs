@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use directory::write::Content;
 use directory::{
     Ancestor, ChangePlace, Changes, ExternalReference, Failure, Filter, Group, GroupId, GroupView,
-    HierarchyNeeds, IdOrigin, Listed, LookupKey, Needs, Page, Place, Reach, ReferenceKey, Snapshot, TenantId,
-    Timestamp, Tree, TreePage, TreePlace, Write,
+    HierarchyNeeds, IdOrigin, Listed, LookupKey, Needs, Page, Place, Reach, RecordedRun, ReferenceKey,
+    RunFilter, RunId, RunList, RunPage, Snapshot, TenantId, Timestamp, Tree, TreePage, TreePlace, Write,
 };
 
 use crate::free_ids::free_ids;
@@ -32,6 +32,7 @@ struct State {
     tenants: BTreeMap<TenantId, TenantState>,
     access_keys: BTreeMap<String, AccessKey>,
     answers: BTreeMap<(TenantId, String), StoredAnswer>,
+    runs: BTreeMap<(TenantId, RunId), RecordedRun>,
     failure: Option<StoreError>,
 }
 
@@ -291,6 +292,20 @@ impl Reader for State {
         let answer = self.answers.get(&(tenant, key.to_owned()));
         Ok(answer.filter(|answer| answer.expires_at > now).cloned())
     }
+
+    fn runs(&mut self, tenant: TenantId, filter: &RunFilter, page: RunPage) -> Result<RunList, StoreError> {
+        let newest_first = self.runs.values().rev().map(|recorded| &recorded.run);
+        let wanted = newest_first
+            .filter(|run| run.tenant == tenant && page.covers(run.id) && filter.admits(run))
+            .take(page.limit);
+        let runs: Vec<_> = wanted.cloned().collect();
+        let next = runs.last().filter(|_| runs.len() == page.limit).map(|run| run.id);
+        Ok(RunList { runs, next })
+    }
+
+    fn run(&mut self, tenant: TenantId, id: RunId) -> Result<Option<RecordedRun>, StoreError> {
+        Ok(self.runs.get(&(tenant, id)).cloned())
+    }
 }
 
 fn passes(filter: &Filter, group: &Group) -> bool {
@@ -376,6 +391,31 @@ impl Transaction for State {
             state.answers.insert((answer.tenant, answer.key.clone()), answer.clone());
             Ok(())
         })
+    }
+
+    fn keep_run(&mut self, run: &RecordedRun) -> Result<(), StoreError> {
+        self.write(|state| {
+            if !state.tenants.contains_key(&run.run.tenant) {
+                return Err(no_such(run.run.tenant));
+            }
+            state.runs.entry((run.run.tenant, run.run.id)).or_insert_with(|| run.clone());
+            Ok(())
+        })
+    }
+
+    fn forget_runs(&mut self, until: Timestamp, most: u32) -> Result<usize, StoreError> {
+        let mut old: Vec<_> = self
+            .runs
+            .values()
+            .filter(|recorded| recorded.run.started_at <= until)
+            .map(|recorded| (recorded.run.started_at, recorded.run.tenant, recorded.run.id))
+            .collect();
+        old.sort_unstable();
+        old.truncate(most as usize);
+        for (_, tenant, id) in &old {
+            self.runs.remove(&(*tenant, *id));
+        }
+        Ok(old.len())
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::Plan;
 use super::failed;
 use super::resolve::{Resolution, Target, resolve};
-use crate::batch::{Batch, Intent, Reach};
+use crate::batch::{Batch, Intent, Reach, key_of};
 use crate::model::{Group, GroupId};
 use crate::outcome::{Failure, Outcome, RecordOutcome, RecordResult};
 use crate::snapshot::Snapshot;
@@ -85,8 +85,8 @@ fn keep_parents(seen: &Snapshot, resolution: &mut Resolution<'_>) {
 }
 
 /// Plans a batch that restores.
-pub(super) fn restore(seen: &Snapshot, mut resolution: Resolution<'_>) -> Plan {
-    below_archived_parents(seen, &mut resolution);
+pub(super) fn restore(batch: &Batch, seen: &Snapshot, mut resolution: Resolution<'_>) -> Plan {
+    below_archived_parents(batch, seen, &mut resolution);
     finish(
         resolution,
         &Change {
@@ -98,14 +98,17 @@ pub(super) fn restore(seen: &Snapshot, mut resolution: Resolution<'_>) -> Plan {
 }
 
 /// Fails the records whose groups would live below archived ones: classes 9 and 10 of the order of checks.
-fn below_archived_parents(seen: &Snapshot, resolution: &mut Resolution<'_>) {
-    // The first record that means a group, whatever became of it.
+fn below_archived_parents(batch: &Batch, seen: &Snapshot, resolution: &mut Resolution<'_>) {
+    // A record that means a group, whatever became of it: of several, which all fail, that of the lowest key.
     let mut record_of: HashMap<GroupId, usize> = HashMap::new();
     let mut children_of: HashMap<GroupId, Vec<usize>> = HashMap::new();
     let mut failing = Vec::new();
     for (index, record) in resolution.records.iter().enumerate() {
         if let Target::Stored(group) = record.target {
-            record_of.entry(group.id).or_insert(index);
+            let known = record_of.entry(group.id).or_insert(index);
+            if key_of(&batch.records[index]) < key_of(&batch.records[*known]) {
+                *known = index;
+            }
         }
     }
     for index in 0..resolution.records.len() {

@@ -48,7 +48,7 @@ pub fn plan(batch: &Batch, seen: &Snapshot, cx: &mut PlanContext<'_>) -> Plan {
     match batch.intent {
         Intent::Upsert | Intent::Update => upsert(batch, seen, resolution, cx),
         Intent::Archive(reach) => life::archive(reach, seen, resolution),
-        Intent::Restore => life::restore(seen, resolution),
+        Intent::Restore => life::restore(batch, seen, resolution),
     }
 }
 

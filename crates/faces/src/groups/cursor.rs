@@ -1,6 +1,6 @@
 //! Cursors: where a list goes on, as a text that callers hand back unread.
 
-use directory::{GroupId, TenantId, TreePlace};
+use directory::{GroupId, RunId, TenantId, TreePlace};
 
 /// Hexadecimal digits of the id, and then of the check.
 const ID_DIGITS: usize = 14;
@@ -8,11 +8,11 @@ const CHECK_DIGITS: usize = 16;
 
 /// One list of one tenant with its conditions: a cursor is good for the list that handed it out alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Thread(u64);
+pub(crate) struct Thread(u64);
 
 impl Thread {
     /// The list that these texts tell from all others.
-    pub(super) fn new<'t>(tenant: TenantId, texts: impl IntoIterator<Item = &'t str>) -> Self {
+    pub(crate) fn new<'t>(tenant: TenantId, texts: impl IntoIterator<Item = &'t str>) -> Self {
         const VERSION: u64 = 2;
         Self(texts.into_iter().fold(mix(tenant.0.cast_unsigned() ^ VERSION), digest))
     }
@@ -51,6 +51,22 @@ pub(super) fn read_place(thread: Thread, cursor: &str) -> Option<TreePlace> {
     let place = TreePlace { level, group, inhabited };
     // One place has one cursor.
     (write_place(thread, place) == cursor).then_some(place)
+}
+
+/// The cursor to the runs before this one.
+pub(crate) fn write_run(thread: Thread, before: RunId) -> String {
+    format!("{before}{:016x}", check_run(thread, before))
+}
+
+/// The run that a cursor of this list comes before in time.
+pub(crate) fn read_run(thread: Thread, cursor: &str) -> Option<RunId> {
+    let (id, _) = cursor.split_at_checked(cursor.len().checked_sub(CHECK_DIGITS)?)?;
+    // One place has one cursor.
+    RunId::parse(id).filter(|before| write_run(thread, *before) == cursor)
+}
+
+fn check_run(thread: Thread, before: RunId) -> u64 {
+    digest(thread.0, &before.to_string())
 }
 
 fn on_level(thread: Thread, level: usize, inhabited: bool) -> Thread {

@@ -31,6 +31,11 @@ pub const MAX_UNKNOWN_NAMED: usize = 32;
 /// The most faults of one record that are named, for the same reason. Its own fields come first.
 pub const MAX_FAULTS_NAMED: usize = 64;
 
+/// The most failed records that are kept of one run.
+pub const MAX_FAILURES: usize = 1000;
+/// The most bytes that are kept of the failed records of one run.
+pub const MAX_FAILURES_BYTES: usize = 1 << 20;
+
 /// The text if it has at most `limit` characters, else its beginning with an ellipsis, `limit` in all.
 pub(super) fn shorten(text: &str, limit: usize) -> Box<str> {
     // A text cannot hold more characters than bytes.

@@ -12,8 +12,8 @@ use super::limits::{self, DEFAULT_DEPTH, DEFAULT_PAGE, MAX_DEPTH, MAX_PAGE};
 use super::query::parameters;
 use super::refusal::Refusal;
 
-pub(super) const LIMIT: &str = "limit";
-pub(super) const CURSOR: &str = "cursor";
+pub(crate) const LIMIT: &str = "limit";
+pub(crate) const CURSOR: &str = "cursor";
 pub(super) const SOURCE: &str = Member::Source.rule().name;
 pub(super) const PARENT: &str = Member::Parent.rule().name;
 pub(super) const ROOTS: &str = "roots";
@@ -89,12 +89,12 @@ impl TreeQuery {
 }
 
 /// The parameters of a query, each at most once.
-pub(super) struct Given(BTreeMap<&'static str, String>);
+pub(crate) struct Given(BTreeMap<&'static str, String>);
 
 impl Given {
     /// A read may be refused at no cost, so every unknown parameter is: someone whose filter is not known
     /// here would take the whole list for the filtered one.
-    pub(super) fn read(query: Option<&str>, known: &[&'static str]) -> Result<Self, Refusal> {
+    pub(crate) fn read(query: Option<&str>, known: &[&'static str]) -> Result<Self, Refusal> {
         let mut given = BTreeMap::new();
         for (name, value) in parameters(query) {
             let Some(known) = known.iter().find(|known| **known == name) else {
@@ -114,7 +114,7 @@ impl Given {
         Ok(Self(given))
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
@@ -155,14 +155,14 @@ impl Given {
         })
     }
 
-    pub(super) fn number(&self, name: &str, default: usize, max: usize) -> Result<usize, Refusal> {
+    pub(crate) fn number(&self, name: &str, default: usize, max: usize) -> Result<usize, Refusal> {
         let Some(text) = self.text(name) else { return Ok(default) };
         let plain = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = if plain { text.parse().ok() } else { None };
         number.filter(|number| (1..=max).contains(number)).ok_or_else(|| Refusal::invalid_number(name, max))
     }
 
-    fn after<T>(&self, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
+    pub(crate) fn after<T>(&self, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
         // Clients that always send one send an empty one first.
         let text = self.text(CURSOR).filter(|text| !text.is_empty());
         text.map(|text| read(text).ok_or_else(Refusal::invalid_cursor)).transpose()

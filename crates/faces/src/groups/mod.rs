@@ -28,11 +28,13 @@
 //! | a dry run of a call for one group is answered as a batch of one | `archive::subtrees_are_counted_and_rehearsed` of the server |
 //! | with `cascade=true` a result counts the groups archived with it that are no records of their own | `archive::subtrees_are_counted_and_rehearsed` of the server |
 //! | a place in the feed of changes that is above the tenant's revision is `INVALID_CURSOR`: the data is older than the caller's | `changes::a_place_above_the_revision` |
+//! | what is kept of failed records is at most 1 MiB of whole failures; what not every reader of JSON can read is kept as a text | `failures::tests` |
 //! | a misspelt `dryRun` parameter is refused, other unknown parameters of a write are ignored | `queries::upsert` |
 
 mod changes;
 mod cursor;
 mod etag;
+mod failures;
 mod fields;
 mod idempotency;
 pub mod limits;
@@ -44,13 +46,16 @@ mod read;
 mod refusal;
 mod shape;
 mod status;
-mod wire;
+pub(crate) mod wire;
 mod write;
 
 pub use changes::{ChangesQuery, HEARTBEAT, OPENING, write_changes, write_events};
+pub(crate) use cursor::{Thread, read_run, write_run as write_run_cursor};
 pub use etag::{entity_tag, expected, is_known};
+pub use failures::{failed_csv, failed_ndjson, failures};
 pub use idempotency::idempotency_key;
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
+pub(crate) use listing::{CURSOR, Given, LIMIT};
 pub use listing::{ListQuery, TreeQuery};
 pub use openapi::openapi;
 pub use prefer::{Handling, handling};

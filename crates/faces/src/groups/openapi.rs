@@ -3,6 +3,7 @@
 
 mod changes;
 mod problems;
+mod runs;
 mod schemas;
 mod writes;
 
@@ -27,6 +28,7 @@ pub fn openapi(version: &str) -> Value {
         "security": [{ "apiKey": [] }],
         "tags": [
             { "name": "groups", "description": "The groups of the tenant that the API key belongs to." },
+            { "name": "runs", "description": "What was done: the batches of the last days." },
             { "name": "operation", "description": "For those who run the server." },
         ],
         "paths": {
@@ -62,6 +64,8 @@ pub fn openapi(version: &str) -> Value {
             "/v3/groups/by-reference-id/{externalReferenceId}/tree": {
                 "get": tree("listTreeByReferenceId", Subject::Reference),
             },
+            "/v3/runs": { "get": runs::list() },
+            "/v3/runs/{id}": { "get": runs::one() },
             "/healthz": { "get": health() },
             "/readyz": { "get": readiness() },
             "/version": { "get": version_of_server(version) },
@@ -173,7 +177,7 @@ fn pages(refusals: &[Refused]) -> Value {
 
 fn limit() -> Value {
     let schema = json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE });
-    condition(LIMIT, "The most groups to return.", &schema)
+    condition(LIMIT, "The most to return.", &schema)
 }
 
 fn next() -> Value {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Range;
 
 use directory::model::JsonType;
 use directory::{
@@ -35,6 +36,8 @@ pub struct Note {
     pub(super) ignored: Vec<Ignored>,
     /// How many more were ignored.
     pub(super) unnamed: usize,
+    /// Where in the body the record stands.
+    pub(super) span: Range<usize>,
 }
 
 /// A member that the contract does not know.
@@ -58,9 +61,7 @@ pub fn read(body: &[u8], handling: Handling) -> Result<Reading, Refusal> {
         Ok(members) => Reader::new(members).read(Subject::InBody, handling, &mut suggestions),
         Err(found) => (Err(not_an_object(found)), Note::default()),
     };
-    let slices = shape::elements(body, GROUPS)?;
-    let (records, notes) = slices.into_iter().map(record).unzip();
-    Ok(Reading { records, notes })
+    Ok(Reading::each(body, shape::elements(body, GROUPS)?, record))
 }
 
 /// Reads the body of a batch that archives or restores: `externalReferenceIds`, judged as in [`read`].
@@ -81,9 +82,7 @@ pub fn read_keys(body: &[u8]) -> Result<Reading, Refusal> {
         };
         (key.map(|key| Directive::new(LookupKey::Key(key))).map_err(rejected), note)
     };
-    let slices = shape::elements(body, KEYS)?;
-    let (records, notes) = slices.into_iter().map(record).unzip();
-    Ok(Reading { records, notes })
+    Ok(Reading::each(body, shape::elements(body, KEYS)?, record))
 }
 
 /// Which group a record means.
@@ -97,15 +96,32 @@ pub enum Subject<'s> {
 
 /// Reads a body that is one record.
 pub fn read_one(body: &[u8], subject: Subject<'_>, handling: Handling) -> Result<Reading, Refusal> {
-    let members = Members::read(shape::object(body)?).map_err(|found| Refusal::not_an_object(None, found))?;
+    let object = shape::object(body)?;
+    let members = Members::read(object).map_err(|found| Refusal::not_an_object(None, found))?;
     let (record, note) = Reader::new(members).read(subject, handling, &mut Suggestions::default());
-    Ok(Reading { records: vec![record], notes: vec![note] })
+    let reading = (record, note);
+    Ok(Reading::each(body, vec![object], |_| reading.clone()))
 }
 
 impl Reading {
     /// One record without fields, for the group of the request's path.
     pub fn of(key: LookupKey) -> Self {
-        Self { records: vec![Ok(Directive::new(key))], notes: vec![Note::default()] }
+        let sent = key.reference_key().map(|key| key.as_str().into());
+        let note = Note { key: sent, ..Note::default() };
+        Self { records: vec![Ok(Directive::new(key))], notes: vec![note] }
+    }
+
+    /// A record for each slice of a body, with a note of where it stands.
+    fn each<'b>(body: &[u8], slices: Vec<&'b str>, mut read: impl FnMut(&'b str) -> (Record, Note)) -> Self {
+        let mut reading =
+            Self { records: Vec::with_capacity(slices.len()), notes: Vec::with_capacity(slices.len()) };
+        for slice in slices {
+            let start = shape::offset(body, slice);
+            let (record, note) = read(slice);
+            reading.records.push(record);
+            reading.notes.push(Note { span: start..start + slice.len(), ..note });
+        }
+        reading
     }
 }
 

@@ -55,6 +55,8 @@ pub enum Refusal {
     NotFound,
     /// No such group.
     GroupNotFound,
+    /// No such run.
+    RunNotFound,
     /// A key that more than one group carries.
     AmbiguousGroup,
     /// The resource does not know the method.

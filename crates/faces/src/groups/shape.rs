@@ -352,6 +352,6 @@ pub(super) fn beyond(json: &str, limit: usize) -> Option<&str> {
 }
 
 /// How many bytes of the text come before this part of it.
-fn offset(text: &str, part: &str) -> usize {
-    part.as_ptr().addr() - text.as_ptr().addr()
+pub(super) fn offset(text: impl AsRef<[u8]>, part: &str) -> usize {
+    part.as_ptr().addr() - text.as_ref().as_ptr().addr()
 }

@@ -62,6 +62,7 @@ impl Refusal {
             Self::Forbidden { .. } | Self::ForeignOrigin => Line(403, "FORBIDDEN", "Not allowed"),
             Self::NotFound => Line(404, "NOT_FOUND", "No such resource"),
             Self::GroupNotFound => Line(404, "GROUP_NOT_FOUND", "No such group"),
+            Self::RunNotFound => Line(404, "RUN_NOT_FOUND", "No such run"),
             Self::MethodNotAllowed => Line(405, "METHOD_NOT_ALLOWED", "Method not allowed"),
             Self::RequestTimeout => Line(408, "REQUEST_TIMEOUT", "The request took too long"),
             Self::AmbiguousGroup => {
@@ -105,6 +106,7 @@ impl Refusal {
             Self::NotFound => "There is nothing at this path.",
             Self::MethodNotAllowed => "The header Allow names the methods that this resource knows.",
             Self::GroupNotFound => "No group is known by that name.",
+            Self::RunNotFound => "No run is known by that id; runs are forgotten after some time.",
             Self::AmbiguousGroup => {
                 "More than one group carries this externalReferenceId, each of another type."
             }

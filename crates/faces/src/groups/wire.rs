@@ -226,7 +226,7 @@ impl Display for Kind {
 }
 
 /// Anything by its text, as a JSON string.
-pub(super) struct Shown<T>(pub(super) T);
+pub(crate) struct Shown<T>(pub(crate) T);
 
 impl<T: Display> Serialize for Shown<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -235,7 +235,7 @@ impl<T: Display> Serialize for Shown<T> {
 }
 
 /// RFC 3339, UTC, milliseconds.
-pub(super) struct Moment(pub(super) directory::Timestamp);
+pub(crate) struct Moment(pub(crate) directory::Timestamp);
 
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -253,7 +253,7 @@ impl Serialize for Diff<'_> {
 }
 
 /// The elements of an iterator as a JSON array, without gathering them first.
-pub(super) struct Each<I>(pub(super) I);
+pub(crate) struct Each<I>(pub(crate) I);
 
 impl<I: Iterator<Item: Serialize> + Clone> Serialize for Each<I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -262,7 +262,7 @@ impl<I: Iterator<Item: Serialize> + Clone> Serialize for Each<I> {
 }
 
 /// As JSON. The types of this file hold nothing that JSON cannot say.
-pub(super) fn to_json(value: &impl Serialize, capacity: usize) -> Vec<u8> {
+pub(crate) fn to_json(value: &impl Serialize, capacity: usize) -> Vec<u8> {
     let mut json = Vec::with_capacity(capacity);
     serde_json::to_writer(&mut json, value).expect("names are texts, and a Vec takes every byte");
     json

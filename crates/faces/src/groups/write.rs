@@ -239,7 +239,7 @@ fn named(source: &Source) -> Option<&str> {
     Some(source.as_str()).filter(|_| !source.is_unnamed())
 }
 
-fn error(failure: &Failure) -> ErrorLine<'_> {
+pub(super) fn error(failure: &Failure) -> ErrorLine<'_> {
     let line = ErrorLine {
         code: failure.code().as_str(),
         field: failure.field().map(wire_name),

@@ -7,9 +7,11 @@ use serde_json::json;
 use store::AccessKey;
 
 use super::administration::{open, print, print_table, say, tenant, time};
+use crate::audit;
 use crate::auth::{Scope, new_key};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
+use crate::logging;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -57,6 +59,7 @@ enum Command {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    logging::start_quietly();
     match &arguments.command {
         Command::Create { tenant, scopes, json, data } => create(tenant, scopes, *json, data),
         Command::List { tenant, json, data } => list(tenant.as_deref(), *json, data),
@@ -73,6 +76,7 @@ fn create(tenant_name: &str, scopes: &[Scope], json: bool, data: &DataDirectory)
     let key = new_key(tenant.id, &scopes, SystemClock.now())?;
     let stored = key.stored.clone();
     store::write(&*store, move |transaction| transaction.create_access_key(&stored))?;
+    audit::key_created(&key.stored, &tenant.name);
     if json {
         let scopes: Vec<&str> = key.stored.scopes.split(' ').collect();
         return print(
@@ -119,6 +123,8 @@ fn revoke(id: &str, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
     if !revoked {
         bail!("there is no key {id:?} that is not revoked yet; `rosterd keys list` shows them");
     }
+    let key = store::read(&*store, |reader| reader.access_key(id))?;
+    audit::key_revoked(id, key.map(|key| key.tenant));
     if json {
         print(&json!({ "id": id, "revoked": true }).to_string())
     } else {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::administration::say;
 use super::listening::Listening;
+use crate::audit;
 use crate::auth::{NewKey, Scope, new_key};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
@@ -52,6 +53,15 @@ pub(super) struct Arguments {
         value_parser = clap::value_parser!(u16).range(1..=8760)
     )]
     idempotency_hours: u16,
+    /// How many days it is kept what became of a batch (GET /v3/runs), with the records that failed.
+    #[arg(
+        long,
+        value_name = "DAYS",
+        env = "ROSTERD_RUNS_DAYS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u16).range(1..=3650)
+    )]
+    runs_days: u16,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -76,6 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Box::new(SystemClock),
             arguments.max_depth,
             i64::from(arguments.idempotency_hours) * HOUR_MS,
+            i64::from(arguments.runs_days) * 24 * HOUR_MS,
         ));
         let app = Arc::new(App::new(Arc::clone(&service), recorder)?);
         if let Some(tls) = &entrance.tls {
@@ -101,6 +112,7 @@ fn first_key(store: &dyn Store) -> anyhow::Result<Option<NewKey>> {
     let key = new_key(tenant.id, &Scope::ALL, now)?;
     let stored = key.stored.clone();
     store::write(store, move |transaction| transaction.create_access_key(&stored))?;
+    audit::key_created(&key.stored, FIRST_TENANT);
     Ok(Some(key))
 }
 

@@ -85,6 +85,7 @@ fn add_headers(refusal: &Refusal, headers: &mut HeaderMap) {
         | Refusal::NotFound
         | Refusal::MethodNotAllowed
         | Refusal::GroupNotFound
+        | Refusal::RunNotFound
         | Refusal::AmbiguousGroup
         | Refusal::IdempotencyKeyReused
         | Refusal::UnsupportedMediaType
@@ -127,6 +128,15 @@ pub(super) fn with_tag(mut response: Response, tag: &str) -> Response {
 /// The caller has the state of this tag already.
 pub(super) fn not_modified(tag: &str) -> Response {
     with_tag(StatusCode::NOT_MODIFIED.into_response(), tag)
+}
+
+/// An answer of this type, which a browser saves under the name if it has one.
+pub(super) fn download(content_type: &'static str, file_name: Option<String>, body: Vec<u8>) -> Response {
+    let mut response = ([(header::CONTENT_TYPE, content_type)], body).into_response();
+    let disposition = file_name.map(|name| format!("attachment; filename=\"{name}\""));
+    let disposition = disposition.and_then(|text| HeaderValue::from_str(&text).ok());
+    response.headers_mut().extend(disposition.map(|value| (header::CONTENT_DISPOSITION, value)));
+    response
 }
 
 /// An answer in JSON.

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::deadlines::DEADLINES;
+use super::gate::Peer;
 use super::head::MAX_FIELDS;
 use super::places::{Limits, Place, Places};
 use super::stall::Stall;
@@ -136,9 +137,11 @@ where
 {
     let router = TowerToHyperService::new(house.router.clone());
     let endless = Endless::default();
+    let peer = Peer(place.peer());
     let service = service_fn(|mut request: Request<Incoming>| {
         endless.clear();
         request.extensions_mut().insert(endless.clone());
+        request.extensions_mut().insert(peer);
         // Whoever was told to go in this very moment goes: nothing of the request is done.
         let answer = place.spoke().then(|| router.call(request));
         async {

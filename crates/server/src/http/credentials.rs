@@ -8,18 +8,26 @@ use faces::groups::Refusal;
 use super::App;
 use super::answer::Refused;
 use super::body::single;
-use crate::auth::{Principal, Scope};
+use super::gate::origin;
+use crate::audit;
+use crate::auth::{Denied, Principal, Scope};
 
 /// The sender, if the key is good and has the scope. The tenant comes from the key alone.
 pub(super) async fn admit(app: &Arc<App>, headers: &HeaderMap, scope: Scope) -> Result<Principal, Refused> {
     let presented = single(headers, &header::AUTHORIZATION, "MULTIPLE_AUTHORIZATION")?.and_then(bearer);
-    let Some(presented) = presented.map(ToOwned::to_owned) else {
-        return Err(Refusal::Unauthenticated.into());
+    let known = match presented.map(ToOwned::to_owned) {
+        None => Err(Denied::NoKey),
+        Some(presented) => {
+            let service = Arc::clone(&app.service);
+            blocking(move || Ok(service.authenticate(&presented)?)).await?
+        }
     };
-    let service = Arc::clone(&app.service);
-    let principal = blocking(move || Ok(service.authenticate(&presented)?)).await?;
-    let principal = principal.ok_or(Refusal::Unauthenticated)?;
+    let principal = known.map_err(|denied| {
+        audit::authentication_failed(&origin(), &denied);
+        Refusal::Unauthenticated
+    })?;
     if !principal.may(scope) {
+        audit::authorization_failed(&origin(), &principal, scope);
         return Err(Refusal::Forbidden { scope: scope.as_str() }.into());
     }
     Ok(principal)

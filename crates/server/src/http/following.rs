@@ -184,14 +184,14 @@ mod tests {
     use std::future::poll_fn;
     use std::pin::Pin;
 
-    use ::directory::{Batch, Clock, Timestamp};
+    use ::directory::{Batch, Clock, Failures, Timestamp};
     use axum::body::HttpBody as _;
     use store::{Options, Purpose};
 
     use super::super::followers::Followers;
     use super::*;
     use crate::auth::{Scope, authenticate, new_key};
-    use crate::service::{Execution, Show};
+    use crate::service::{Caller, Execution, Show};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -220,7 +220,7 @@ mod tests {
             let (text, stored) = (key.text, key.stored);
             store::write(&*store, move |tx| tx.create_access_key(&stored)).unwrap();
             let principal = store::read(&*store, |reader| authenticate(reader, &text)).unwrap().unwrap();
-            let service = Arc::new(Service::new(store, Box::new(Noon), 64, 1));
+            let service = Arc::new(Service::new(store, Box::new(Noon), 64, 1, 1));
             Self { service, principal, followers: Followers::new(), directory }
         }
 
@@ -281,7 +281,14 @@ mod tests {
             let records = groups::read(record.as_bytes(), groups::Handling::Lenient).unwrap().records;
             let batch = Arc::new(Batch::new(house.principal.tenant, records).unwrap());
             let service = Arc::clone(&house.service);
-            blocking(move || Ok(service.carry_out(&batch, Execution::Apply, Show::Outcome)?)).await.unwrap();
+            let caller = Caller {
+                key_id: String::new(),
+                face: "groups",
+                operation: "batch-upsert",
+                show: Show::Outcome,
+                failures: Box::new(|_| Failures::default()),
+            };
+            blocking(move || Ok(service.carry_out(&batch, Execution::Apply, caller)?)).await.unwrap();
             let asked = Instant::now();
             let (said, _) = hear(&mut body).await.unwrap();
             assert!(said.starts_with(&format!("event: group\nid: {number}-{number}\n")), "{said}");

@@ -1,5 +1,6 @@
 //! What every request passes on its way in and out: its id, its log line, its count; a panic ends here.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +17,7 @@ use super::App;
 use super::answer::{Refused, render};
 use super::unread::Unread;
 use super::{head, packing};
+use crate::audit::{self, Origin};
 use crate::auth::random_request_id;
 use crate::metrics::{Tally, count_request};
 
@@ -44,6 +46,21 @@ pub(super) struct Facts {
     pub(super) tally: Option<Tally>,
 }
 
+/// The address at the other end of a request's connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+tokio::task_local! {
+    /// Where the request comes from that this task is for. Only for what is logged of it: a handler should
+    /// not have to hand it on.
+    static ORIGIN: Origin;
+}
+
+/// Where the request comes from that is being answered.
+pub(super) fn origin() -> Origin {
+    ORIGIN.try_with(Clone::clone).unwrap_or_default()
+}
+
 /// Runs in a task of its own: when the client goes away its connection is dropped, but what its request
 /// has begun goes on, and is logged and counted.
 pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -54,6 +71,8 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
 async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = request_id(request.headers());
+    let peer = request.extensions().get().map(|Peer(address)| *address);
+    let origin = Origin { request_id: request_id.clone(), peer };
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let (mut head, body) = request.into_parts();
@@ -69,12 +88,14 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     };
     // A handler keeps no state that a panic could leave half changed: what it shares is behind locks
     // that are taken over as they are, and transactions roll back.
+    let answer = ORIGIN.scope(origin.clone(), answer);
     let mut response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(%request_id, "a handler panicked");
         Refused(Refusal::Internal).into_response()
     });
     packing::restore(&mut response);
     let facts = response.extensions_mut().remove::<Facts>().unwrap_or_default();
+    let entry = response.extensions_mut().remove();
     let code = response.extensions_mut().remove::<Refusal>().map(|refusal| {
         response = render(&refusal, &request_id);
         refusal.code()
@@ -93,6 +114,9 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
         key_id = facts.key_id, records, failed = tally.failed,
         "request"
     );
+    if let Some(entry) = entry {
+        audit::run(&origin, &entry);
+    }
     response
 }
 

@@ -14,6 +14,7 @@ mod groups;
 mod head;
 mod packing;
 pub(crate) mod places;
+mod runs;
 mod stall;
 mod subject;
 mod system;
@@ -80,6 +81,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v3/groups/changes/stream", get(changes::stream))
         .merge(one_group("/v3/groups/{id}"))
         .merge(one_group("/v3/groups/by-reference-id/{externalReferenceId}"))
+        .route("/v3/runs", get(runs::list))
+        .route("/v3/runs/{id}", get(runs::one))
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .route("/version", get(system::version))

@@ -138,6 +138,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The address of who has it.
+    pub(super) const fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
     /// The client has sent a head: from now on it is not closed for others. Tells whether it may stay.
     pub(super) fn spoke(&self) -> bool {
         self.places.lock().no_longer_silent(self.number);

@@ -6,8 +6,8 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header, request};
 use axum::response::Response;
 use bytes::Bytes;
-use directory::{Batch, Expected, Intent, LookupKey, TenantId};
-use faces::groups::{self, Handling, Mode, Reading, Refusal, WriteQuery};
+use directory::{Batch, Expected, GroupView, Intent, LookupKey, Outcome, RunId, TenantId};
+use faces::groups::{self, Handling, Mode, Note, Reading, Refusal, WriteQuery};
 use sha2::{Digest as _, Sha256};
 
 use super::App;
@@ -17,12 +17,14 @@ use super::credentials::{admit, blocking};
 use super::gate::RequestId;
 use super::groups::{only, texts, with_facts};
 use super::subject::Subject;
-use crate::auth::Scope;
+use crate::audit::Entry;
+use crate::auth::{Principal, Scope};
 use crate::metrics::Tally;
-use crate::service::{Execution, Fate, Named, Once, Service, Settled, Show, Written};
+use crate::service::{Caller, Executed, Execution, Fate, Named, Once, Service, Show, Written};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const RUN_ID: HeaderName = HeaderName::from_static("rosterd-run-id");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// A call that writes.
@@ -48,6 +50,19 @@ impl Call {
         !matches!(self, Self::Archive(_) | Self::Restore(_))
     }
 
+    /// Its name among the runs.
+    const fn operation(&self) -> &'static str {
+        match self {
+            Self::BatchUpsert => "batch-upsert",
+            Self::BatchArchive => "batch-archive",
+            Self::BatchRestore => "batch-restore",
+            Self::Upsert => "upsert",
+            Self::Update(_) => "update",
+            Self::Archive(_) => "archive",
+            Self::Restore(_) => "restore",
+        }
+    }
+
     const fn show(&self) -> Show {
         match self {
             Self::BatchUpsert | Self::BatchArchive | Self::BatchRestore => Show::Outcome,
@@ -63,8 +78,8 @@ pub(super) async fn write(app: &Arc<App>, request: Request, call: Call) -> Resul
     let asked = Asked::read(&head, call)?;
     let bytes = if asked.encoding.is_some() { body::receive(body).await? } else { Bytes::new() };
     let _place = app.admission.enter().await?;
-    let (tenant, service) = (principal.tenant, Arc::clone(&app.service));
-    let (answer, tally) = blocking(move || asked.carry_out(&service, tenant, bytes)).await?;
+    let (sender, service) = (principal.clone(), Arc::clone(&app.service));
+    let (answer, tally) = blocking(move || asked.carry_out(&service, sender, bytes)).await?;
     Ok(with_facts(answer, principal, tally))
 }
 
@@ -110,22 +125,24 @@ impl Asked {
     fn carry_out(
         self,
         service: &Arc<Service>,
-        tenant: TenantId,
+        sender: Principal,
         bytes: Bytes,
     ) -> Result<(Response, Option<Tally>), Refused> {
+        let tenant = sender.tenant;
         let bytes = self.encoding.map_or(Ok(bytes.clone()), |encoding| body::decode(bytes, encoding))?;
         let (intent, reading) = self.reading(service, tenant, &bytes)?;
         let batch = Batch::new(tenant, reading.records).map_err(Refusal::from)?;
         let batch = Arc::new(batch.intending(intent).expecting(self.expected.clone()));
-        let (show, mode) = (self.call.show(), self.query.mode);
+        let notes = Arc::new(reading.notes);
         let once = self
             .idempotency_key
             .as_ref()
             .map(|key| Once { key: key.clone(), fingerprint: self.fingerprint(&bytes) });
+        let caller = self.caller(&sender, bytes, Arc::clone(&notes));
+        let (show, mode) = (self.call.show(), self.query.mode);
         let write = {
-            let (batch, notes, request_id) = (Arc::clone(&batch), reading.notes, self.request_id);
-            move |settled: &Settled| {
-                let (outcome, view) = (&settled.outcome, settled.view.as_ref());
+            let (batch, request_id) = (Arc::clone(&batch), self.request_id);
+            move |outcome: &Outcome, view: Option<&GroupView>| {
                 let reply = match show {
                     Show::Outcome => groups::write(&notes, &batch, outcome, mode),
                     Show::Group => groups::write_one(&notes, &batch, outcome, view, mode, &request_id),
@@ -135,15 +152,22 @@ impl Asked {
         };
         // A rehearsal writes nothing, so there is nothing to do only once.
         let (Some(once), Mode::Apply) = (once, mode) else {
-            let settled = service.carry_out(&batch, execution(mode), show)?;
-            return Ok(answer(&settled, write(&settled)));
+            let executed = service.carry_out(&batch, execution(mode), caller)?;
+            let written = write(&executed.outcome, executed.view.as_ref());
+            return Ok(done(written, executed));
         };
-        match service.carry_out_once(&batch, &once, show, write)? {
-            Fate::Done(written, settled) => Ok(answer(&settled, written)),
-            Fate::Replayed(written) => Ok((replayed(written), None)),
+        match service.carry_out_once(&batch, &once, caller, write)? {
+            Fate::Done(written, executed) => Ok(done(written, *executed)),
+            Fate::Replayed(written, run) => Ok((replayed(written, run, sender), None)),
             Fate::InUse => Err(Refusal::IdempotencyKeyInUse.into()),
             Fate::Reused => Err(Refusal::IdempotencyKeyReused.into()),
         }
+    }
+
+    fn caller(&self, sender: &Principal, body: Bytes, notes: Arc<Vec<Note>>) -> Caller {
+        let failures = Box::new(move |outcome: &Outcome| groups::failures(&body, &notes, outcome));
+        let (operation, show) = (self.call.operation(), self.call.show());
+        Caller { key_id: sender.key_id.clone(), face: "groups", operation, show, failures }
     }
 
     /// What is asked of which groups.
@@ -182,7 +206,7 @@ impl Asked {
 }
 
 /// The one group that a path names.
-fn stored(service: &Service, tenant: TenantId, key: &LookupKey) -> Result<directory::GroupView, Refused> {
+fn stored(service: &Service, tenant: TenantId, key: &LookupKey) -> Result<GroupView, Refused> {
     let mut found = service.find(tenant, key)?;
     Ok(only(match (found.pop(), found.len()) {
         (None, _) => Named::Nobody,
@@ -198,14 +222,24 @@ const fn execution(mode: Mode) -> Execution {
     }
 }
 
-/// The answer to what was done now: with the tag of a group that it shows, and the place of a new one.
-fn answer(settled: &Settled, written: Written) -> (Response, Option<Tally>) {
-    let tally = Some(Tally::of(&settled.outcome));
-    (of_written(written, settled.view.as_ref()), tally)
+/// An answer, with what the audit log is to say of it.
+fn answer(written: Written, view: Option<&GroupView>, run: Option<RunId>, entry: Entry) -> Response {
+    let mut response = of_written(written, view);
+    let id = run.and_then(|id| HeaderValue::from_str(&id.to_string()).ok());
+    response.headers_mut().extend(id.map(|id| (RUN_ID, id)));
+    response.extensions_mut().insert(entry);
+    response
 }
 
-fn replayed(written: Written) -> Response {
-    let mut response = of_written(written, None);
+fn done(written: Written, executed: Executed) -> (Response, Option<Tally>) {
+    let Executed { outcome, run, view } = executed;
+    let tally = Some(Tally::of(&outcome));
+    (answer(written, view.as_ref(), Some(run.id), Entry::Run(run)), tally)
+}
+
+fn replayed(written: Written, run: Option<RunId>, sender: Principal) -> Response {
+    let entry = Entry::Replayed { run, tenant: sender.tenant, key_id: sender.key_id };
+    let mut response = answer(written, None, run, entry);
     response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     response
 }

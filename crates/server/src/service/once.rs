@@ -2,9 +2,9 @@
 
 use std::sync::PoisonError;
 
-use directory::TenantId;
+use directory::{RunId, TenantId};
 
-use super::{Service, Settled, Written};
+use super::{Executed, Service, Written};
 
 /// The promise that a write is done once (rules §8).
 #[derive(Debug, Clone)]
@@ -19,9 +19,9 @@ pub(crate) struct Once {
 #[derive(Debug)]
 pub(crate) enum Fate {
     /// It was done now.
-    Done(Written, Settled),
-    /// It was done before: this was the answer.
-    Replayed(Written),
+    Done(Written, Box<Executed>),
+    /// It was done before: this was the answer, and its run, if that was recorded.
+    Replayed(Written, Option<RunId>),
     /// The first one is still under way.
     InUse,
     /// The key came with something else before.

@@ -10,6 +10,7 @@
 )]
 
 mod archive;
+mod audit;
 mod catalogue;
 mod changes;
 mod concurrency;
@@ -31,7 +32,9 @@ mod records;
 mod refusals;
 mod rehearsal;
 mod rules;
+mod runs;
 mod samples;
+mod scopes;
 mod shutdown;
 mod tenants;
 mod tls;

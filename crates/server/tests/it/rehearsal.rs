@@ -119,11 +119,12 @@ fn what_is_there_already_is_not_written_again() {
     }
     assert_eq!(server.settled_bytes(), bytes);
     assert_eq!((server.client.all(1000), server.cli(["tenants", "list", "--json"])), before);
-    // The same over a stop, where nothing can be on its way any more.
+    // The same over an end, after which nothing can be on its way any more. (A clean stop would write down that
+    // there was a run: decision 7.)
     server.restart();
     let bytes = server.settled_bytes();
     server.client.upsert(&records);
-    server.restart();
+    server.kill9_and_restart();
     assert_eq!(server.settled_bytes(), bytes);
     assert_eq!((server.client.all(1000), server.cli(["tenants", "list", "--json"])), before);
 }

@@ -9,6 +9,7 @@ mod ids;
 mod lives;
 mod reading;
 mod references;
+mod runs;
 mod stamps;
 mod stored_answers;
 mod tenants;
@@ -43,6 +44,7 @@ const SUITE: &[&[Case]] = &[
     changes::CASES,
     access_keys::CASES,
     stored_answers::CASES,
+    runs::CASES,
     writer::CASES,
 ];
 

@@ -1,6 +1,6 @@
 //! Answers to writes that came with an idempotency key.
 
-use directory::{TenantId, Timestamp};
+use directory::{RunId, TenantId, Timestamp};
 
 use super::Case;
 use super::desk::Desk;
@@ -20,6 +20,7 @@ fn answer(tenant: TenantId, key: &str, body: &str, expires_at: i64) -> StoredAns
         status: 207,
         body: body.as_bytes().to_vec(),
         expires_at: Timestamp(expires_at),
+        run: Some(RunId::new(Timestamp(expires_at), [3; 10])),
     }
 }
 
@@ -37,6 +38,9 @@ fn lifecycle(desk: &Desk) {
     let kept = answer(left, "k", "{}\u{e9}", 100);
     assert_eq!(keep(desk, &kept, 1), Ok(()));
     assert_eq!(find(desk, left, "k", 99), Some(kept));
+    let of_no_run = StoredAnswer { run: None, ..answer(left, "old", "", 100) };
+    assert_eq!(keep(desk, &of_no_run, 1), Ok(()));
+    assert_eq!(find(desk, left, "old", 99), Some(of_no_run));
     for (tenant, key, now) in [(left, "k", 100), (left, "K", 1), (right, "k", 1), (TenantId(77), "k", 1)] {
         assert_eq!(find(desk, tenant, key, now), None, "{tenant:?} {key} {now}");
     }

@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { number: 3, name: "lists", sql: include_str!("../../migrations/sqlite/0003_lists.sql") },
     Migration { number: 4, name: "changes", sql: include_str!("../../migrations/sqlite/0004_changes.sql") },
+    Migration { number: 5, name: "runs", sql: include_str!("../../migrations/sqlite/0005_runs.sql") },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

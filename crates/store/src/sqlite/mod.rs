@@ -17,6 +17,7 @@ mod migrate;
 mod read;
 mod readers;
 mod rows;
+mod runs;
 mod session;
 mod stored_answers;
 mod subtree;

@@ -2,11 +2,11 @@
 
 use directory::{
     ChangePlace, Changes, Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
-    Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
+    RecordedRun, RunFilter, RunId, RunList, RunPage, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 use rusqlite::Connection;
 
-use super::{access_keys, apply, changes, load, read, stored_answers, tenants, tree};
+use super::{access_keys, apply, changes, load, read, runs, stored_answers, tenants, tree};
 use crate::{AccessKey, Reader, StoreError, StoredAnswer, Tenant, Transaction};
 
 /// What one job sees and does.
@@ -127,6 +127,14 @@ impl Reader for Session<'_> {
     ) -> Result<Option<StoredAnswer>, StoreError> {
         self.reading(stored_answers::find(self.db, tenant, key, now))
     }
+
+    fn runs(&mut self, tenant: TenantId, filter: &RunFilter, page: RunPage) -> Result<RunList, StoreError> {
+        self.reading(runs::list(self.db, tenant, filter, page))
+    }
+
+    fn run(&mut self, tenant: TenantId, id: RunId) -> Result<Option<RecordedRun>, StoreError> {
+        self.reading(runs::find(self.db, tenant, id))
+    }
 }
 
 impl Transaction for Session<'_> {
@@ -148,5 +156,13 @@ impl Transaction for Session<'_> {
 
     fn keep_answer(&mut self, answer: &StoredAnswer, now: Timestamp) -> Result<(), StoreError> {
         self.writing(0, stored_answers::keep(self.db, answer, now))
+    }
+
+    fn keep_run(&mut self, run: &RecordedRun) -> Result<(), StoreError> {
+        self.writing(0, runs::keep(self.db, run))
+    }
+
+    fn forget_runs(&mut self, until: Timestamp, most: u32) -> Result<usize, StoreError> {
+        self.writing(0, runs::forget(self.db, until, most))
     }
 }

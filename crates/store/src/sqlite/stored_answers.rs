@@ -1,6 +1,6 @@
 //! Answers to writes that came with an idempotency key.
 
-use directory::{TenantId, Timestamp};
+use directory::{RunId, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::tenants::{Counters, no_such};
@@ -17,7 +17,7 @@ pub(super) fn find(
     now: Timestamp,
 ) -> Result<Option<StoredAnswer>, StoreError> {
     let mut select = db.prepare_cached(
-        "SELECT fingerprint, status, body, expires_at FROM stored_answers
+        "SELECT fingerprint, status, body, expires_at, run FROM stored_answers
          WHERE tenant = ?1 AND key = ?2 AND expires_at > ?3",
     )?;
     let answer = select.query_row((tenant.0, key, now.0), |row| {
@@ -28,6 +28,7 @@ pub(super) fn find(
             status: row.get(1)?,
             body: row.get(2)?,
             expires_at: Timestamp(row.get(3)?),
+            run: row.get::<_, Option<[u8; 16]>>(4)?.map(RunId::from_bytes),
         })
     });
     Ok(answer.optional()?)
@@ -43,10 +44,10 @@ pub(super) fn keep(db: &Connection, answer: &StoredAnswer, now: Timestamp) -> Re
     )?;
     prune.execute((now.0, MOST_PRUNED))?;
     let mut insert = db.prepare_cached(
-        "INSERT INTO stored_answers (tenant, key, fingerprint, status, body, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO stored_answers (tenant, key, fingerprint, status, body, expires_at, run)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8)
          ON CONFLICT (tenant, key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status,
-           body = excluded.body, expires_at = excluded.expires_at
+           body = excluded.body, expires_at = excluded.expires_at, run = excluded.run
          WHERE stored_answers.expires_at <= ?7",
     )?;
     let (key, expires_at) = (&answer.key, answer.expires_at.0);
@@ -58,6 +59,7 @@ pub(super) fn keep(db: &Connection, answer: &StoredAnswer, now: Timestamp) -> Re
         &answer.body,
         expires_at,
         now.0,
+        answer.run.map(RunId::to_bytes),
     ))?;
     if kept == 0 {
         return Err(StoreError::Conflict(format!(

@@ -142,7 +142,8 @@ fn of_no_call() -> Vec<Refused> {
 /// Every refusal of a request as a whole, once or more.
 pub(super) fn all() -> Vec<Refusal> {
     let calls = [of_every_call("groups:read"), of_writes(), of_lists(), of_one_group(), of_no_call()];
-    calls.into_iter().flatten().filter_map(|refused| refused.refusal).collect()
+    let refused = calls.into_iter().flatten().filter_map(|refused| refused.refusal);
+    refused.chain([Refusal::RunNotFound]).collect()
 }
 
 /// One response for each status.
@@ -210,14 +211,15 @@ mod tests {
             Refusal::Internal => 23,
             Refusal::IdempotencyKeyInUse => 24,
             Refusal::IdempotencyKeyReused => 25,
+            Refusal::RunNotFound => 26,
         }
     }
 
     #[test]
     fn every_refusal_is_described() {
         let described: BTreeSet<usize> = all().iter().map(number).collect();
-        assert_eq!(described, (0..26).collect());
+        assert_eq!(described, (0..27).collect());
         let codes: BTreeSet<&str> = all().iter().map(Refusal::code).collect();
-        assert_eq!(codes.len(), 25, "only FORBIDDEN has two causes");
+        assert_eq!(codes.len(), 26, "only FORBIDDEN has two causes");
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn reference(name: &str) -> Value {
 }
 
 pub(super) fn schemas() -> Value {
-    json!({
+    let mut schemas = json!({
         "BatchRequest": batch_request(),
         "KeysRequest": keys_request(),
         "Record": record(),
@@ -35,7 +35,11 @@ pub(super) fn schemas() -> Value {
         "TreeGroup": tree_group(),
         "TreePage": page_of("TreeGroup"),
         "Problem": problem(),
-    })
+    });
+    for (name, schema) in super::runs::schemas() {
+        schemas[name] = schema;
+    }
+    schemas
 }
 
 /// An object with exactly these members.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::problems::{self, Refused};
-use super::{Subject, condition, schemas};
+use super::{Subject, condition, runs, schemas};
 use crate::groups::query::{CASCADE, DRY_RUN};
 
 /// The batch upsert.
@@ -30,18 +30,21 @@ pub(super) fn upsert_many() -> Value {
                 ]),
             } },
         },
-        "responses": super::responses(
-            &[
-                ("200", done, "BatchAnswer", &[("published", include_str!("../golden/published.response.json"))]),
-                ("207", partly, "BatchAnswer", &[("mixed", include_str!("../golden/mixed.response.json"))]),
-            ],
-            &refused_batches(),
-        ),
+        "responses": of_batches(&[
+            ("200", done, "BatchAnswer", &[("published", include_str!("../golden/published.response.json"))]),
+            ("207", partly, "BatchAnswer", &[("mixed", include_str!("../golden/mixed.response.json"))]),
+        ]),
     })
 }
 
-fn refused_batches() -> Vec<Refused> {
-    [problems::of_every_call("groups:write"), problems::of_writes()].concat()
+/// Answers to batches, each with the run that it belongs to.
+fn of_batches(successes: &[super::Success<'_>]) -> Value {
+    let refused = [problems::of_every_call("groups:write"), problems::of_writes()].concat();
+    let mut responses = super::responses(successes, &refused);
+    for (status, ..) in successes {
+        responses[status]["headers"] = runs::run_id_header();
+    }
+    responses
 }
 
 /// The batch that archives.
@@ -111,13 +114,10 @@ fn many(
                 "examples": { "one": { "value": request } },
             } },
         },
-        "responses": super::responses(
-            &[
-                ("200", done, "BatchAnswer", &[]),
-                ("207", partly, "BatchAnswer", &[("one", &answer.to_string())]),
-            ],
-            &refused_batches(),
-        ),
+        "responses": of_batches(&[
+            ("200", done, "BatchAnswer", &[]),
+            ("207", partly, "BatchAnswer", &[("one", &answer.to_string())]),
+        ]),
     })
 }
 
@@ -161,7 +161,10 @@ pub(super) fn update_one(operation: &str, subject: Subject) -> Value {
 /// Archives one group.
 pub(super) fn archive_one(operation: &str, subject: Subject) -> Value {
     let mut responses = of_one_record(&problems::of_one_group());
-    responses["204"] = json!({ "description": "The group is archived, now or before." });
+    responses["204"] = json!({
+        "description": "The group is archived, now or before.",
+        "headers": responses["200"]["headers"].clone(),
+    });
     responses["200"] = json!({
         "description": "A dry run: what would become of it.",
         "content": { "application/json": { "schema": schemas::reference("BatchAnswer") } },
@@ -211,6 +214,7 @@ fn of_one_record(refusals: &[Refused]) -> Value {
         &all.concat(),
     );
     responses["200"]["headers"] = super::entity_tag();
+    responses["200"]["headers"]["Rosterd-Run-Id"] = runs::run_id_header()["Rosterd-Run-Id"].clone();
     let rehearsed = schemas::reference("BatchAnswer");
     let schema = &mut responses["200"]["content"]["application/json"]["schema"];
     *schema = json!({ "anyOf": [schema.take(), rehearsed], "description": "In a dry run a batch's answer." });

@@ -29,8 +29,9 @@ everything else is done. A file should hold one record per key: twice in one bat
 batches, the later one wins only if neither waits for its parent and --parallel is 1.
 
 Records that fail are written to FILE.failed.ndjson or FILE.failed.csv (groups.failed.csv for groups.csv) with \
-_error_code, _error_field and _error_message. Repair that file and import it: these three are ignored. A line \
-that could not be read is there under _raw: put the repaired record in its place.
+_error_code, _error_reason, _error_field and _error_message. Repair that file and import it: these four are \
+ignored. A line that could not be read is there under _raw: put the repaired record in its place. The server \
+hands out the failed records of a run in the same layout (GET /v3/runs/ID?format=csv or ndjson).
 
 {}",
         exit::HELP

@@ -251,7 +251,7 @@ fn combine(faults: Vec<Fault>) -> Fault {
     let mut faults = faults.into_iter();
     let first = faults.next().unwrap_or_else(|| Fault::of_record("UNKNOWN", String::new()));
     faults.fold(first, |first, other| Fault {
-        message: format!("{}; also {}", first.message, other.describe()),
+        message: faces::failed::combine(&first.message, [other.describe()].into_iter()),
         ..first
     })
 }
@@ -264,6 +264,7 @@ mod tests {
     fn all_faults_of_a_record_are_told() {
         let fault = |code: &str, field: &str, message: &str| Fault {
             code: code.into(),
+            reason: Box::default(),
             field: field.into(),
             message: message.into(),
         };

@@ -12,8 +12,10 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::row::{NULL, Row, Scanner, Value, read_row};
-use super::record::{ERROR_FIELDS, Fault, InputFault, Item, Kept};
+use faces::failed::{self, ERROR_FIELDS, RAW, Value};
+
+use self::row::{Row, Scanner, read_row};
+use super::record::{Fault, InputFault, Item, Kept};
 use super::text::Text;
 
 /// The fields of the contract. A header must name at least one: else the file is not what it is taken for.
@@ -48,6 +50,8 @@ enum Column {
     Field(String),
     /// Added by a failed file; not sent.
     Error,
+    /// Holds records that cells cannot show; a row that has one is not sent.
+    Raw,
     /// Without a name, as spreadsheets leave them beside a table: must stay blank.
     Nameless,
 }
@@ -142,6 +146,12 @@ impl Header {
         for (place, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
             match (column, cell.value()) {
                 (_, Value::Absent) | (Column::Error, _) => {}
+                (Column::Raw, Value::Null | Value::Text(_)) => {
+                    return Err(format!(
+                        "the record in the column `{RAW}` did not fit into cells: put its fields there, repaired, \
+                         and empty this one"
+                    ));
+                }
                 (Column::Nameless, Value::Null | Value::Text(_)) => {
                     return Err(format!("column {} has a value but no name in the first line", place + 1));
                 }
@@ -179,8 +189,7 @@ impl Header {
 
     /// The row of a failed file: the record as it was, with the columns that say what is wrong.
     pub(super) fn failed_row(&self, kept: &Kept, fault: &Fault) -> String {
-        let added = [&fault.code, &fault.field, &fault.message];
-        let added = added.map(|text| if text.is_empty() { Value::Absent } else { Value::Text(text) });
+        let added = failed::error_cells(fault.cells());
         match kept {
             Kept::Object(object) => {
                 let values: BTreeMap<String, Option<String>> =
@@ -191,7 +200,7 @@ impl Header {
                         Some(None) => Value::Null,
                         None => Value::Absent,
                     },
-                    Column::Error | Column::Nameless => Value::Absent,
+                    Column::Error | Column::Raw | Column::Nameless => Value::Absent,
                 });
                 self.line(cells.chain(added))
             }
@@ -209,8 +218,7 @@ impl Header {
     }
 
     fn line<'a>(&self, cells: impl Iterator<Item = Value<'a>>) -> String {
-        let cells: Vec<String> = cells.map(|value| write_cell(value, self.delimiter)).collect();
-        cells.join(&self.delimiter.to_string())
+        failed::row(cells, self.delimiter)
     }
 }
 
@@ -218,6 +226,7 @@ impl Column {
     fn new(name: &str) -> Self {
         match name {
             "" => Self::Nameless,
+            RAW => Self::Raw,
             _ if ERROR_FIELDS.contains(&name) => Self::Error,
             _ => Self::Field(name.to_owned()),
         }
@@ -248,18 +257,4 @@ fn likely_delimiter(first_line: &str) -> char {
     };
     // Of equals `max_by_key` takes the last: reversed, that is the default.
     DELIMITERS.into_iter().rev().max_by_key(|delimiter| score(*delimiter)).unwrap_or(DELIMITERS[0])
-}
-
-/// Writes a cell so that it reads back as the same value: absent, null, or text.
-fn write_cell(value: Value<'_>, delimiter: char) -> String {
-    match value {
-        Value::Absent => String::new(),
-        Value::Null => NULL.to_owned(),
-        Value::Text(text) if needs_quotes(text, delimiter) => format!("\"{}\"", text.replace('"', "\"\"")),
-        Value::Text(text) => text.to_owned(),
-    }
-}
-
-fn needs_quotes(text: &str, delimiter: char) -> bool {
-    text.is_empty() || text == NULL || text != text.trim() || text.contains([delimiter, '"', '\r', '\n'])
 }

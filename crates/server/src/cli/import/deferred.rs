@@ -127,7 +127,7 @@ mod tests {
     fn what_is_spilled_comes_back() {
         let mut spill = Spill::default();
         assert_eq!(spill.drain().expect("drained").count(), 0);
-        let fault = Fault { code: "PARENT_GROUP_NOT_FOUND".into(), field: "p".into(), message: "m\n".into() };
+        let fault = Fault { code: "P".into(), reason: "R".into(), field: "p".into(), message: "m\n".into() };
         let deferred = Deferred { record: record(r#"{"a":"\ud800","a":"é"}"#), fault };
         spill.push(&deferred).expect("pushed");
         spill.push(&deferred).expect("pushed");

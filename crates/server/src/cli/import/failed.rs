@@ -6,7 +6,6 @@ use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::csv::Header;
-use super::ndjson;
 use super::record::{Failure, Kept};
 
 /// What the failed file looks like: the same as its input.
@@ -45,7 +44,7 @@ impl Layout {
         match (self, &failure.kept) {
             (Self::Csv { header, .. }, kept) => header.failed_row(kept, &failure.fault),
             (Self::Ndjson, Kept::Object(object) | Kept::Row { text: object, .. }) => {
-                ndjson::failed_line(object, failure)
+                faces::failed::line(object, failure.fault.cells())
             }
         }
     }
@@ -190,7 +189,10 @@ mod tests {
         let target = directory.path().join("g.failed.ndjson");
         write(&target, &["{}"], End::Complete);
         let content = fs::read_to_string(&target).expect("written");
-        assert_eq!(content, "{\"_error_code\":\"X\",\"_error_field\":\"\",\"_error_message\":\"m\"}\n");
+        assert_eq!(
+            content,
+            "{\"_error_code\":\"X\",\"_error_reason\":\"\",\"_error_field\":\"\",\"_error_message\":\"m\"}\n"
+        );
         write(&target, &[], End::Stopped);
         assert!(target.exists(), "a stopped import has not tried everything");
         write(&target, &[], End::Complete);

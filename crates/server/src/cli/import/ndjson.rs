@@ -4,19 +4,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use faces::failed::{ERROR_FIELDS, RAW};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::record::{ERROR_FIELDS, Failure, Fault, InputFault, Item, Kept};
+use super::record::{Fault, InputFault, Item, Kept};
 use super::text::Text;
 
 /// The code of a line that is not a JSON object.
 const INVALID_JSON: &str = "INVALID_JSON";
-
-/// The member that holds a line which is not a JSON object, in a failed file. A line with this member is
-/// never sent, so that importing a failed file before repairing it reports the line again.
-const RAW: &str = "_raw";
 
 /// Reads the next record; `None` at the end. Blank lines are skipped.
 pub(super) fn next(text: &mut Text) -> Result<Option<Item>, InputFault> {
@@ -56,17 +53,6 @@ fn read(content: &str, line: u64) -> Result<String, (Kept, Fault)> {
         return Err((Kept::Object(object), Fault::of_record(INVALID_JSON, message)));
     }
     Ok(object)
-}
-
-/// The line of a failed file: the record with the members that say what is wrong.
-pub(super) fn failed_line(object: &str, failure: &Failure) -> String {
-    let Fault { code, field, message } = &failure.fault;
-    let members = ERROR_FIELDS.into_iter().zip([code, field, message]);
-    let added: Vec<String> =
-        members.map(|(name, value)| format!("\"{name}\":{}", serde_json::json!(value))).collect();
-    let members = object.strip_suffix('}').unwrap_or(object);
-    let comma = if members.trim_end().ends_with('{') { "" } else { "," };
-    format!("{members}{comma}{}}}", added.join(","))
 }
 
 fn rebuild<'a>(members: impl Iterator<Item = &'a (&'a RawValue, &'a RawValue)>) -> String {
@@ -122,8 +108,9 @@ impl<'de> Deserialize<'de> for Members<'de> {
 mod tests {
     use encoding_rs::UTF_8;
 
-    use super::{Failure, Fault, Item, Kept, failed_line, next};
-    use crate::cli::import::record::Origin;
+    use faces::failed;
+
+    use super::{Fault, Item, Kept, next};
     use crate::cli::import::text::tests::text;
 
     fn items(input: &str) -> Vec<Item> {
@@ -190,10 +177,9 @@ mod tests {
     #[test]
     fn a_failed_line_round_trips() {
         for object in ["{}", r#"{"a":{"b":{}}}"#, r#"{ "a": "}" }"#, "{ }"] {
-            let fault = Fault { code: "X".into(), field: "a".into(), message: "\"said\"\n".into() };
-            let kept = Kept::Object(object.into());
-            let failure = Failure { origin: Origin { input: 0, line: 1 }, kept, fault };
-            let line = failed_line(object, &failure);
+            let (reason, message) = ("R".into(), "\"said\"\n".into());
+            let fault = Fault { code: "X".into(), reason, field: "a".into(), message };
+            let line = failed::line(object, fault.cells());
             let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
             assert_eq!(value["_error_message"], "\"said\"\n", "{line}");
             assert_eq!((&value["_error_code"], &value["_error_field"]), (&"X".into(), &"a".into()));

@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The members and columns a failed file adds. They are taken off again when that file is imported.
-pub(super) const ERROR_FIELDS: [&str; 3] = ["_error_code", "_error_field", "_error_message"];
-
 /// Where a record was read: the input's place in the command line, and the line it starts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Origin {
@@ -25,6 +22,9 @@ pub(super) struct Record {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Fault {
     pub(super) code: String,
+    /// The exact cause, where the code has several.
+    #[serde(default)]
+    pub(super) reason: Box<str>,
     /// The field at fault; empty where it is the record as a whole.
     #[serde(default)]
     pub(super) field: String,
@@ -35,14 +35,18 @@ pub(super) struct Fault {
 impl Fault {
     /// A fault of the record as a whole.
     pub(super) fn of_record(code: &str, message: String) -> Self {
-        Self { code: code.to_owned(), field: String::new(), message }
+        let (reason, field) = (Box::default(), String::new());
+        Self { code: code.to_owned(), reason, field, message }
+    }
+
+    /// What a failed file says of it.
+    pub(super) fn cells(&self) -> [&str; faces::failed::ERROR_FIELDS.len()] {
+        [&self.code, &self.reason, &self.field, &self.message]
     }
 
     /// One line for the user: `VALIDATION_ERROR name: is too long`.
     pub(super) fn describe(&self) -> String {
-        let Self { code, field, message } = self;
-        let space = if field.is_empty() { "" } else { " " };
-        format!("{code}{space}{field}: {message}")
+        faces::failed::describe(&self.code, &self.field, &self.message)
     }
 }
 

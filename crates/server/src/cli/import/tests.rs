@@ -184,8 +184,8 @@ fn failed_ndjson_is_repaired_and_imported_again() {
     assert_eq!(
         lines,
         [
-            r#"{"_raw":"not JSON","_error_code":"INVALID_JSON","_error_field":"","_error_message":"line 4, column 2: expected ident"}"#,
-            r#"{"externalReferenceId": "b", "description": "\u00e9","_error_code":"REQUIRED_FIELD_MISSING","_error_field":"name","_error_message":"name is wrong"}"#,
+            r#"{"_raw":"not JSON","_error_code":"INVALID_JSON","_error_reason":"","_error_field":"","_error_message":"line 4, column 2: expected ident"}"#,
+            r#"{"externalReferenceId": "b", "description": "\u00e9","_error_code":"REQUIRED_FIELD_MISSING","_error_reason":"","_error_field":"name","_error_message":"name is wrong"}"#,
         ]
     );
 
@@ -222,10 +222,10 @@ fn failed_csv_is_repaired_and_imported_again() {
     let failed = world.read("g.failed.csv");
     assert_eq!(
         failed,
-        "externalReferenceId;name;description;photoUrl;_error_code;_error_field;_error_message\n\
-         c;\"x; y\";d;;;CSV_SHAPE;;\"5 cells, but 4 columns: a cell with the delimiter ';' in it must be quoted\"\n\
-         b;;\"\";\\N;REQUIRED_FIELD_MISSING;name;name is wrong\n\
-         d;;\"two\nlines\";;REQUIRED_FIELD_MISSING;name;name is wrong\n"
+        "externalReferenceId;name;description;photoUrl;_error_code;_error_reason;_error_field;_error_message\n\
+         c;\"x; y\";d;;;CSV_SHAPE;;;\"5 cells, but 4 columns: a cell with the delimiter ';' in it must be quoted\"\n\
+         b;;\"\";\\N;REQUIRED_FIELD_MISSING;;name;name is wrong\n\
+         d;;\"two\nlines\";;REQUIRED_FIELD_MISSING;;name;name is wrong\n"
     );
     world.write(
         "g.failed.csv",

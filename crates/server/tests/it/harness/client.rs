@@ -242,6 +242,10 @@ impl Answer {
         Self { status, headers, body }
     }
 
+    pub(crate) fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(present, _)| present == name);
         let value = values.next().map(|(_, value)| value.as_str());

@@ -1,10 +1,9 @@
 //! Takes the rows of a CSV file apart into cells.
 
+use faces::failed::{NULL, Value};
+
 use crate::cli::import::record::InputFault;
 use crate::cli::import::text::Text;
-
-/// The unquoted cell that stands for `null`; quoted it is two characters.
-pub(super) const NULL: &str = r"\N";
 
 /// One row: its text with all its lines, and the cells found in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,14 +29,6 @@ pub(super) enum Quoting {
     #[default]
     Plain,
     Quoted,
-}
-
-/// What a cell says of its field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value<'a> {
-    Absent,
-    Null,
-    Text(&'a str),
 }
 
 impl Cell {

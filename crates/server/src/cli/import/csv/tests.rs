@@ -91,7 +91,7 @@ fn line_numbers_are_those_of_the_file() {
 /// The failed file of these rows, as if all of them had failed.
 fn failed(input: &str) -> String {
     let (rows, items) = rows(input).expect("readable");
-    let fault = Fault { code: "X".into(), field: String::new(), message: "a; \"b\", c".into() };
+    let fault = Fault::of_record("X", "a; \"b\", c".into());
     let mut file = format!("{}\n", rows.header.failed_header());
     for item in items {
         let kept = item.content.map_or_else(|(kept, _)| kept, Kept::Object);
@@ -122,10 +122,10 @@ fn the_failed_file_holds_the_same_records() {
 fn the_failed_file_keeps_the_columns() {
     assert_eq!(
         failed("externalReferenceId;name;description\n1;;\"\"\n2;a;b;c\n3;\\N\n"),
-        "externalReferenceId;name;description;_error_code;_error_field;_error_message\n\
-         1;;\"\";X;;\"a; \"\"b\"\", c\"\n\
-         2;a;b;c;X;;\"a; \"\"b\"\", c\"\n\
-         3;\\N;;X;;\"a; \"\"b\"\", c\"\n"
+        "externalReferenceId;name;description;_error_code;_error_reason;_error_field;_error_message\n\
+         1;;\"\";X;;;\"a; \"\"b\"\", c\"\n\
+         2;a;b;c;X;;;\"a; \"\"b\"\", c\"\n\
+         3;\\N;;X;;;\"a; \"\"b\"\", c\"\n"
     );
 }
 
@@ -137,4 +137,20 @@ fn delimiters_are_read_from_the_command_line() {
     for refused in ["", "\"", "\n", ";;"] {
         assert!(parse_delimiter(refused).is_err(), "{refused:?}");
     }
+}
+
+/// What a run's failed records look like as a table.
+#[test]
+fn a_record_that_did_not_fit_into_cells_is_not_sent() {
+    let table = "externalReferenceId,name,_raw,_error_code,_error_reason,_error_field,_error_message\n\
+                 a,A,,X,R,f,m\n,,[1],X,R,f,m\n,,\"\",X,R,f,m\n";
+    let (_, items) = rows(table).expect("readable");
+    let contents: Vec<Result<&str, &str>> =
+        items.iter().map(|item| item.content.as_deref().map_err(|(_, fault)| &*fault.code)).collect();
+    assert_eq!(
+        contents,
+        [Ok(r#"{"externalReferenceId":"a","name":"A"}"#), Err("CSV_SHAPE"), Err("CSV_SHAPE")]
+    );
+    // Imported again before it is repaired, it is reported again.
+    assert!(failed(table).contains("\n,,[1],X,"));
 }

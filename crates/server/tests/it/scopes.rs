@@ -1,0 +1,156 @@
+//! Which scope opens which call, and that nothing of another tenant can be told from nothing.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Client, Exchange, GROUPS, Server, UPSERT};
+
+/// Every call that needs a key, and the scope that opens it. No scope opens what another one does. In an order
+/// in which all can be done.
+const CALLS: [(&str, &str, &str); 22] = [
+    ("GET", "/v3/groups", "groups:read"),
+    ("POST", "/v3/groups", "groups:write"),
+    ("PATCH", "/v3/groups/{id}", "groups:write"),
+    ("DELETE", "/v3/groups/{id}", "groups:write"),
+    ("POST", "/v3/groups/{id}/restore", "groups:write"),
+    ("PATCH", "/v3/groups/by-reference-id/{externalReferenceId}", "groups:write"),
+    ("DELETE", "/v3/groups/by-reference-id/{externalReferenceId}", "groups:write"),
+    ("POST", "/v3/groups/by-reference-id/{externalReferenceId}/restore", "groups:write"),
+    ("POST", "/v3/groups/batch-archive", "groups:write"),
+    ("POST", "/v3/groups/batch-restore", "groups:write"),
+    ("GET", "/v3/groups/changes", "groups:read"),
+    ("GET", STREAM, "groups:read"),
+    ("POST", "/v3/groups/batch-upsert", "groups:write"),
+    ("GET", "/v3/groups/{id}", "groups:read"),
+    ("GET", "/v3/groups/{id}/children", "groups:read"),
+    ("GET", "/v3/groups/{id}/ancestors", "groups:read"),
+    ("GET", "/v3/groups/{id}/tree", "groups:read"),
+    ("GET", "/v3/groups/by-reference-id/{externalReferenceId}", "groups:read"),
+    ("GET", "/v3/groups/by-reference-id/{externalReferenceId}/children", "groups:read"),
+    ("GET", "/v3/groups/by-reference-id/{externalReferenceId}/ancestors", "groups:read"),
+    ("GET", "/v3/groups/by-reference-id/{externalReferenceId}/tree", "groups:read"),
+    ("GET", "/v3/runs", "groups:read"),
+];
+/// The one that does not end.
+const STREAM: &str = "/v3/groups/changes/stream";
+/// The one that needs a run.
+const RUN: (&str, &str, &str) = ("GET", "/v3/runs/{id}", "groups:read");
+
+fn calls() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    CALLS.into_iter().chain([RUN])
+}
+
+fn call(client: &Client, method: &str, path: &str, run: &str) -> Exchange {
+    let id = if path == RUN.1 { run } else { "1" };
+    let target = path.replace("{id}", id).replace("{externalReferenceId}", "a");
+    let record = json!({"externalReferenceId": "a", "name": "A"});
+    let body = match path {
+        UPSERT => json!({ "groups": [record] }),
+        "/v3/groups/batch-archive" | "/v3/groups/batch-restore" => json!({ "externalReferenceIds": ["a"] }),
+        _ => record,
+    };
+    let body = body.to_string();
+    if method == "GET" { client.get(&target) } else { client.post(&target, body).method(method) }
+}
+
+#[test]
+fn each_call_is_opened_by_its_scope_alone() {
+    let server = Server::start();
+    let first = json!({"groups": [{"externalReferenceId": "a", "name": "A"}]}).to_string();
+    let run = server.client.post(UPSERT, first).send().header("rosterd-run-id").unwrap().to_owned();
+    let scopes = ["groups:read", "groups:write", "admin"];
+    let keys = scopes.map(|scope| server.new_key("default", scope).1);
+    for (method, path, needed) in calls() {
+        for (scope, client) in scopes.iter().zip(&keys) {
+            let exchange = call(client, method, path, &run);
+            if *scope == needed && path == STREAM {
+                assert_eq!(exchange.method("HEAD").send().status, 200);
+                continue;
+            }
+            let answer = exchange.send();
+            if *scope == needed {
+                assert!(
+                    [200, 204].contains(&answer.status),
+                    "{method} {path} with {scope}: {}",
+                    answer.text()
+                );
+                continue;
+            }
+            let problem = answer.json();
+            assert_eq!(
+                (answer.status, &problem["code"]),
+                (403, &json!("FORBIDDEN")),
+                "{method} {path} with {scope}"
+            );
+            assert_eq!((&problem["reason"], &problem["scope"]), (&json!("MISSING_SCOPE"), &json!(needed)));
+        }
+        let answer = call(&server.client, method, path, &run).without("authorization").send();
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (401, &json!("UNAUTHENTICATED")),
+            "{method} {path}"
+        );
+    }
+}
+
+/// A call that is added to the description must be added here.
+#[test]
+fn no_call_is_forgotten() {
+    let server = Server::start();
+    let document = server.client.get("/openapi.json").send().json();
+    let mut described: Vec<(String, String)> = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if operation["security"] != json!([]) {
+                described.push((method.to_uppercase(), path.clone()));
+            }
+        }
+    }
+    let mut listed: Vec<(String, String)> =
+        calls().map(|(method, path, _)| (method.to_owned(), path.to_owned())).collect();
+    described.sort();
+    listed.sort();
+    assert_eq!(described, listed);
+}
+
+/// All of an answer but for what no two have in common: when it was, which run it was, what is left to ask for.
+fn told(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
+    let mut headers = answer.headers().to_vec();
+    headers.retain(|(name, _)| !["date", "rosterd-run-id", "ratelimit"].contains(&name.as_str()));
+    (answer.status, headers, answer.text().to_owned())
+}
+
+#[test]
+fn what_another_tenant_has_is_as_if_there_were_none() {
+    let server = Server::start();
+    let (one, two) = (server.new_tenant("one"), server.new_tenant("two"));
+    let records: Value =
+        (0..20).map(|number| json!({"externalReferenceId": format!("t2-{number}"), "name": "n"})).collect();
+    let body = json!({ "groups": records }).to_string();
+    let run = two.post(UPSERT, body).send().header("rosterd-run-id").unwrap().to_owned();
+    let id = two.group("t2-19")["id"].as_str().unwrap().to_owned();
+    let mut tried = 0;
+    for (method, path, _) in calls() {
+        let Some((start, rest)) = path.split_once('{') else { continue };
+        let (name, end) = rest.split_once('}').unwrap();
+        let (theirs, nobodys) = match name {
+            _ if path == RUN.1 => (run.as_str(), "019aa9c6f3007b1f0e2c94d85a6b3f17"),
+            "id" => (id.as_str(), "9007199254740991"),
+            _ => ("t2-1", "t3-1"),
+        };
+        let ask = |client: &Client, name: &str| {
+            let target = format!("{start}{name}{end}");
+            let exchange = match method {
+                "PATCH" => client.post(&target, r#"{"name":"n"}"#),
+                _ => client.get(&target),
+            };
+            exchange.method(method).header("x-request-id", "same").send()
+        };
+        assert!([200, 204].contains(&ask(&two, theirs).status), "{method} {path}");
+        let (theirs, nobodys) = (ask(&one, theirs), ask(&one, nobodys));
+        assert_eq!(theirs.status, 404, "{path}");
+        assert_eq!(told(&theirs), told(&nobodys), "{path}");
+        tried += 1;
+    }
+    assert_eq!(tried, 15);
+    assert_eq!(one.get(GROUPS).send().json()["groups"], json!([]));
+}
