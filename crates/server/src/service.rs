@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use directory::{
     Batch, Clock, Outcome, Plan, PlanContext, TenantId, Timestamp, needs, needs_hierarchy, plan,
 };
-use store::{Reader, Store, StoreError, StoredAnswer, Transaction};
+use store::{ReadFor, Reader, Store, StoreError, StoredAnswer, Transaction};
 
 use crate::auth::{self, Principal};
 use once::UnderWay;
@@ -64,13 +64,13 @@ impl Service {
 
     /// Who sent this key.
     pub(crate) fn authenticate(&self, presented: &str) -> Result<Option<Principal>, StoreError> {
-        self.read(|reader| auth::authenticate(reader, presented))
+        store::read_for(&*self.store, ReadFor::Keys, |reader| auth::authenticate(reader, presented))
     }
 
     /// Whether the store answers and takes writes.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.store.check()?;
-        self.read(|reader| reader.tenants().map(drop))
+        store::read_for(&*self.store, ReadFor::Keys, |reader| reader.tenants().map(drop))
     }
 
     /// Finishes what waits and closes the store.
@@ -86,7 +86,7 @@ impl Service {
         execution: Execution,
     ) -> Result<Outcome, StoreError> {
         retrying(|| {
-            let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
+            let (revision, plan) = self.plan_first(batch)?;
             if execution == Execution::DryRun || plan.writes.is_empty() {
                 // Asked after reading: "unchanged" is an acknowledgement of what was read.
                 self.store.check()?;
@@ -109,7 +109,10 @@ impl Service {
     ) -> Result<Fate, StoreError> {
         let Some(_turn) = UnderWay::begin(self, batch.tenant, &once.key) else { return Ok(Fate::InUse) };
         let now = self.clock.now();
-        if let Some(kept) = self.read(|reader| reader.stored_answer(batch.tenant, &once.key, now))? {
+        let kept = store::read_for(&*self.store, ReadFor::Plans, |reader| {
+            reader.stored_answer(batch.tenant, &once.key, now)
+        })?;
+        if let Some(kept) = kept {
             return Ok(if kept.fingerprint == once.fingerprint {
                 Fate::Replayed(Written { status: kept.status, body: kept.body })
             } else {
@@ -118,7 +121,7 @@ impl Service {
         }
         let write = Arc::new(write);
         let (written, outcome) = retrying(|| {
-            let (revision, plan) = self.read(|reader| self.plan(reader, batch))?;
+            let (revision, plan) = self.plan_first(batch)?;
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
             let write = Arc::clone(&write);
             store::write(&*self.store, move |transaction| {
@@ -162,6 +165,11 @@ impl Service {
             transaction.apply(batch.tenant, &plan.writes, at)?;
         }
         Ok(plan.outcome.clone())
+    }
+
+    /// The plan for what is stored now.
+    fn plan_first(&self, batch: &Batch) -> Result<(i64, Plan), StoreError> {
+        store::read_for(&*self.store, ReadFor::Plans, |reader| self.plan(reader, batch))
     }
 
     /// The plan for what a reader sees, with the revision it is for.
