@@ -92,7 +92,8 @@ fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
     }))
 }
 
-fn hash(text: &str) -> [u8; 32] {
+/// What is known of a key without knowing it.
+pub(crate) fn hash(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
@@ -107,6 +108,11 @@ pub(crate) struct Principal {
 }
 
 impl Principal {
+    /// The holder of a key that is good.
+    pub(crate) fn of(key: AccessKey) -> Self {
+        Self { tenant: key.tenant, key_id: key.id, scopes: key.scopes }
+    }
+
     /// Whether the key has the scope.
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.scopes.split(' ').any(|word| word == scope.as_str())
@@ -125,11 +131,11 @@ pub(crate) fn authenticate(
     let expected = stored.as_ref().map_or([0; 32], |key| key.hash);
     let equal = bool::from(hash(presented).ct_eq(&expected));
     let key = stored.filter(|key| equal && key.revoked_at.is_none());
-    Ok(key.map(|key| Principal { tenant: key.tenant, key_id: key.id, scopes: key.scopes }))
+    Ok(key.map(Principal::of))
 }
 
 /// The public id in a key text that is well formed.
-fn public_id(text: &str) -> Option<&str> {
+pub(crate) fn public_id(text: &str) -> Option<&str> {
     let (body, check) = text.rsplit_once('_')?;
     let (id, secret) = body.strip_prefix(PREFIX)?.split_once('_')?;
     let sizes = id.len() == ID_DIGITS && secret.len() == 2 * SECRET_BYTES && check.len() == CHECK_DIGITS;

@@ -43,12 +43,13 @@ mod wire;
 mod write;
 
 pub use etag::{entity_tag, is_known};
-pub use idempotency::idempotency_key;
+pub use fields::character_limits;
+pub use idempotency::{MAX_CHARACTERS as MAX_IDEMPOTENCY_KEY, idempotency_key};
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
 pub use listing::{ListQuery, TreeQuery};
 pub use openapi::openapi;
 pub use prefer::{Handling, handling};
 pub use query::{Mode, UpsertQuery};
 pub use read::{Note, Reading, read};
-pub use refusal::{Bounds, BrokenJson, InvalidRequest, Refusal};
+pub use refusal::{Bounds, BrokenJson, InvalidRequest, Rate, Refusal};
 pub use write::{Reply, write, write_group, write_list, write_tree};

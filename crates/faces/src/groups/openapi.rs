@@ -50,6 +50,7 @@ pub fn openapi(version: &str) -> Value {
             "/healthz": { "get": health() },
             "/readyz": { "get": readiness() },
             "/version": { "get": version_of_server(version) },
+            "/capabilities": { "get": capabilities() },
             "/metrics": { "get": metrics() },
             "/openapi.json": { "get": description() },
         },
@@ -59,6 +60,20 @@ pub fn openapi(version: &str) -> Value {
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key of one tenant: Authorization: Bearer <key>.",
+                },
+            },
+            "headers": {
+                "RateLimit": {
+                    "description": "What is left of each limit of this key (r), and the seconds until all of it is \
+                        there again (t), as in draft-ietf-httpapi-ratelimit-headers-11. On every answer to a good \
+                        key, unless the server has no such limit.",
+                    "schema": { "type": "string" },
+                    "example": "\"requests\";r=5990;t=1, \"records\";r=1199000;t=1",
+                },
+                "RateLimit-Policy": {
+                    "description": "The limits of each key: so much (q) in so many seconds (w).",
+                    "schema": { "type": "string" },
+                    "example": "\"requests\";q=6000;w=60, \"records\";q=1200000;w=60",
                 },
             },
             "schemas": schemas::schemas(),
@@ -237,13 +252,16 @@ fn one(operation: &str, subject: Subject) -> Value {
         &[("200", "The group.", "Group", &[("group", include_str!("golden/group.json"))])],
         &[problems::of_every_call("groups:read"), problems::of_one_group()].concat(),
     );
-    let tag = json!({ "ETag": {
+    let tag = json!({
         "description": "Strong; made of the group's id and revision.",
         "schema": { "type": "string" },
         "example": "\"4-12\"",
-    } });
-    responses["200"]["headers"] = tag.clone();
-    responses["304"] = json!({ "description": "The group is as If-None-Match knows it.", "headers": tag });
+    });
+    responses["304"] =
+        json!({ "description": "The group is as If-None-Match knows it.", "headers": problems::rates() });
+    for status in ["200", "304"] {
+        responses[status]["headers"]["ETag"] = tag.clone();
+    }
     json!({
         "operationId": operation,
         "tags": ["groups"],
@@ -322,6 +340,16 @@ fn told(description: &str, example: &Value) -> Value {
     })
 }
 
+fn capabilities() -> Value {
+    let example: Value = serde_json::from_str(include_str!("openapi/capabilities.json"))
+        .expect("the example is JSON, as the test of all examples shows");
+    let content = json!({ "application/json": { "schema": schemas::of_capabilities(), "example": example } });
+    let described = "Every limit in force. A limit of null is none. Seconds, bytes and characters are whole \
+        numbers; characters are those of Unicode.";
+    let answers = json!({ "200": { "description": described, "content": content } });
+    open("capabilities", "What this server can do, and its limits", &answers)
+}
+
 fn metrics() -> Value {
     let content = json!({ "text/plain": { "schema": { "type": "string" } } });
     let answers = json!({ "200": { "description": "Prometheus text format.", "content": content } });
@@ -354,7 +382,9 @@ fn responses(successes: &[Success<'_>], refusals: &[Refusal]) -> Value {
             "schema": schemas::reference(schema),
             "examples": examples(texts),
         } });
-        all.insert((*status).into(), json!({ "description": description, "content": content }));
+        let response =
+            json!({ "description": description, "headers": problems::rates(), "content": content });
+        all.insert((*status).into(), response);
     }
     Value::Object(all)
 }

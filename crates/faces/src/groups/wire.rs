@@ -159,6 +159,8 @@ pub(super) struct Problem<'a> {
     pub(super) limit: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) scope: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retry_after: Option<u64>,
 }
 
 impl<'a> Problem<'a> {
@@ -185,6 +187,7 @@ impl<'a> Problem<'a> {
             got: None,
             limit: None,
             scope: None,
+            retry_after: None,
         }
     }
 }

@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::administration::say;
 use super::listening::Listening;
+use super::rates::Rates;
 use crate::auth::{NewKey, Scope, new_key};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
 use crate::http::admission::THREADS;
 use crate::http::tls::Tls;
-use crate::http::{App, connection, router};
+use crate::http::{App, Settings, connection, router};
 use crate::service::Service;
 use crate::{logging, metrics};
 
@@ -53,12 +54,15 @@ pub(super) struct Arguments {
         value_parser = clap::value_parser!(u16).range(1..=8760)
     )]
     idempotency_hours: u16,
+    #[command(flatten)]
+    rates: Rates,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     logging::start();
     let recorder = metrics::install().context("cannot start the metrics")?;
     let path = arguments.data.path()?;
+    let rates = arguments.rates.limits()?;
     let store = store::open(&path, &Options::new(Purpose::Serve))
         .with_context(|| format!("cannot serve from {}", path.display()))?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -78,7 +82,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             arguments.max_depth,
             i64::from(arguments.idempotency_hours) * HOUR_MS,
         ));
-        let app = Arc::new(App::new(Arc::clone(&service), recorder)?);
+        let settings = Settings {
+            rates,
+            connections: entrance.limits,
+            max_depth: arguments.max_depth,
+            idempotency_hours: arguments.idempotency_hours,
+        };
+        let app = Arc::new(App::new(Arc::clone(&service), recorder, &settings)?);
         if let Some(tls) = &entrance.tls {
             reload_on_hangup(Arc::clone(tls))?;
         }

@@ -11,10 +11,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use faces::groups::Refusal;
 use futures_util::FutureExt as _;
+use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::answer::{Refused, render};
 use super::unread::Unread;
+use super::visit::Visit;
 use super::{head, packing};
 use crate::auth::random_request_id;
 use crate::metrics::{Tally, count_request};
@@ -23,7 +25,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id that is taken over from a client.
 const MAX_REQUEST_ID: usize = 128;
 /// Requests that are answered while the server shuts down.
-const ANSWERED_WHILE_DRAINING: [&str; 4] = ["/healthz", "/readyz", "/version", "/metrics"];
+const ANSWERED_WHILE_DRAINING: [&str; 5] = ["/healthz", "/readyz", "/version", "/capabilities", "/metrics"];
 
 /// Answers are data: a browser that is made to show one runs and loads nothing.
 const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -43,12 +45,16 @@ pub(super) struct Facts {
 /// Runs in a task of its own: when the client goes away its connection is dropped, but what its request
 /// has begun goes on, and is logged and counted.
 pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let passed = tokio::spawn(pass(app, request, next)).await;
+    let gone = CancellationToken::new();
+    // Dropped with the connection, while the request's own task goes on.
+    let _here = gone.clone().drop_guard();
+    let passed = tokio::spawn(pass(app, request, next, gone)).await;
     passed.unwrap_or_else(|_| render(&Refusal::Internal, "unknown"))
 }
 
-async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
+async fn pass(app: Arc<App>, request: Request, next: Next, gone: CancellationToken) -> Response {
     let started = Instant::now();
+    let visit = Visit::of(&request, gone);
     let request_id = request_id(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
@@ -64,17 +70,21 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     };
     // A handler keeps no state that a panic could leave half changed: what it shares is behind locks
     // that are taken over as they are, and transactions roll back.
-    let mut response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
+    let mut response = AssertUnwindSafe(visit.spend(answer)).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(%request_id, "a handler panicked");
         Refused(Refusal::Internal).into_response()
     });
     packing::restore(&mut response);
     let facts = response.extensions_mut().remove::<Facts>().unwrap_or_default();
-    let code = response.extensions_mut().remove::<Refusal>().map(|refusal| {
-        response = render(&refusal, &request_id);
-        refusal.code()
-    });
+    let refusal = response.extensions_mut().remove::<Refusal>();
+    if let Some(refusal) = &refusal {
+        response = render(refusal, &request_id);
+    }
+    let code = refusal.as_ref().map(Refusal::code);
     add_headers(response.headers_mut(), &request_id, &route);
+    if let Some(key_id) = visit.key_id() {
+        app.rates.add_fields(key_id, refusal.as_ref(), response.headers_mut());
+    }
     if unread.is_left() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

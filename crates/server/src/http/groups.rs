@@ -24,10 +24,10 @@ pub(super) async fn batch_upsert(State(app): State<Arc<App>>, request: Request) 
     let (head, body) = request.into_parts();
     let principal = admit(&app, &head.headers, Scope::GroupsWrite).await?;
     let upsert = Upsert::read(&head)?;
-    let bytes = body::receive(body).await?;
-    let _place = app.admission.enter().await?;
-    let (tenant, service) = (principal.tenant, Arc::clone(&app.service));
-    let (answer, tally) = blocking(move || upsert.carry_out(&service, tenant, bytes)).await?;
+    let received = body::receive(body, upsert.encoding(), app.memory.hold(principal.tenant)).await?;
+    let place = app.writes.enter(principal.tenant, received.places()).await?;
+    let sender = principal.clone();
+    let (answer, tally) = blocking(move || upsert.carry_out(&app, &sender, received, place)).await?;
     Ok(with_facts(answer, principal, tally))
 }
 

@@ -3,20 +3,25 @@
 pub(crate) mod admission;
 mod answer;
 mod body;
+mod capabilities;
 pub(crate) mod connection;
 mod credentials;
 mod deadlines;
 mod gate;
 mod groups;
 mod head;
+mod memory;
 mod packing;
 pub(crate) mod places;
+pub(crate) mod rates;
 mod stall;
 mod subject;
 mod system;
 pub(crate) mod tls;
+mod turned_away;
 mod unread;
 mod upsert;
+mod visit;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -29,23 +34,48 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::service::Service;
-use admission::Admission;
+use admission::{Door, KeyDesk, READS, WRITES};
 use answer::Refused;
+pub(crate) use capabilities::Settings;
 use faces::groups::Refusal;
+use memory::Memory;
+use rates::Rates;
+use turned_away::TurnedAway;
 
 /// What every handler can reach.
 pub(crate) struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) draining: AtomicBool,
-    admission: Admission,
+    writes: Arc<Door>,
+    reads: Arc<Door>,
+    keys: KeyDesk,
+    turned_away: TurnedAway,
+    memory: Arc<Memory>,
+    rates: Rates,
     openapi: Bytes,
+    capabilities: Bytes,
 }
 
 impl App {
-    pub(crate) fn new(service: Arc<Service>, metrics: PrometheusHandle) -> anyhow::Result<Self> {
-        let openapi = serde_json::to_vec(&openapi())?.into();
-        Ok(Self { service, metrics, draining: AtomicBool::new(false), admission: Admission::new(), openapi })
+    pub(crate) fn new(
+        service: Arc<Service>,
+        metrics: PrometheusHandle,
+        settings: &Settings,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            service,
+            metrics,
+            draining: AtomicBool::new(false),
+            writes: Door::new(WRITES),
+            reads: Door::new(READS),
+            keys: KeyDesk::new(),
+            turned_away: TurnedAway::default(),
+            memory: Memory::new(),
+            rates: Rates::new(settings.rates),
+            openapi: serde_json::to_vec(&openapi())?.into(),
+            capabilities: serde_json::to_vec(&capabilities::capabilities(settings))?.into(),
+        })
     }
 }
 
@@ -73,11 +103,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .route("/version", get(system::version))
+        .route("/capabilities", get(system::capabilities))
         .route("/metrics", get(system::metrics))
         .route("/openapi.json", get(system::openapi))
         .merge(docs)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .fallback(async || Refused(Refusal::NotFound))
+        .layer(from_fn_with_state(Arc::clone(&app), memory::count_answer))
         .layer(map_response(packing::remember))
         .layer(packing::layer())
         .layer(from_fn_with_state(Arc::clone(&app), gate::gate))

@@ -144,6 +144,11 @@ impl Place {
         !self.leave.is_cancelled()
     }
 
+    /// The address that the client comes from.
+    pub(super) const fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
     /// Cancelled when the connection must make room.
     pub(super) fn leave(&self) -> &CancellationToken {
         &self.leave

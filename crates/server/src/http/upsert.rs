@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue, request};
 use axum::response::Response;
-use bytes::Bytes;
-use directory::{Batch, Outcome, TenantId};
+use directory::{Batch, Outcome};
 use faces::groups::{self, Handling, Mode, Refusal, UpsertQuery};
 use sha2::{Digest as _, Sha256};
 
+use super::App;
+use super::admission::Place;
 use super::answer::{Refused, json};
-use super::body::{self, Encoding};
+use super::body::{self, Encoding, Received};
 use super::groups::texts;
+use crate::auth::Principal;
 use crate::metrics::Tally;
-use crate::service::{Execution, Fate, Once, Service, Written};
+use crate::service::{Execution, Fate, Once, Written};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -42,16 +44,23 @@ impl Upsert {
         })
     }
 
-    /// Does it, and writes the answer.
+    pub(super) const fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Does it, and writes the answer. The place is free again when nothing is left to do.
     pub(super) fn carry_out(
         self,
-        service: &Arc<Service>,
-        tenant: TenantId,
-        bytes: Bytes,
+        app: &App,
+        sender: &Principal,
+        received: Received,
+        _place: Place,
     ) -> Result<(Response, Option<Tally>), Refused> {
-        let bytes = body::decode(bytes, self.encoding)?;
-        let reading = groups::read(&bytes, self.handling)?;
-        let batch = Arc::new(Batch::new(tenant, reading.records).map_err(Refusal::from)?);
+        let service = &app.service;
+        let body = received.decode()?;
+        let reading = groups::read(&body.bytes, self.handling)?;
+        let batch = Arc::new(Batch::new(sender.tenant, reading.records).map_err(Refusal::from)?);
+        app.rates.count_records(&sender.key_id, batch.records.len())?;
         let (records, notes, mode) = (Arc::clone(&batch), reading.notes, self.mode);
         let write = move |outcome: &Outcome| {
             let reply = groups::write(&notes, &records.records, outcome, mode);
@@ -62,7 +71,7 @@ impl Upsert {
             let outcome = service.upsert(&batch, execution(self.mode))?;
             return Ok((answer(write(&outcome)), Some(Tally::of(&outcome))));
         };
-        let once = Once { key: key.clone(), fingerprint: self.fingerprint(&bytes) };
+        let once = Once { key: key.clone(), fingerprint: self.fingerprint(&body.bytes) };
         match service.upsert_once(&batch, &once, write)? {
             Fate::Done(written, outcome) => Ok((answer(written), Some(Tally::of(&outcome)))),
             Fate::Replayed(written) => Ok((replayed(written), None)),

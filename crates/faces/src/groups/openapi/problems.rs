@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::groups::limits::MAX_PAGE;
 use crate::groups::listing::LIMIT;
-use crate::groups::refusal::{BrokenJson, Refusal};
+use crate::groups::refusal::{BrokenJson, Rate, Refusal};
 
 /// Only an example: whoever runs the server sets the limit.
 const BODY_LIMIT: usize = 32 << 20;
@@ -22,6 +22,7 @@ pub(super) fn of_every_call(scope: &'static str) -> Vec<Refusal> {
         Refusal::ExpectationFailed,
         Refusal::Internal,
         Refusal::NotImplemented { reason: "TRANSFER_CODING" },
+        Refusal::RateLimited { rate: Rate::Requests, seconds: 1 },
         Refusal::Unavailable,
         Refusal::Draining,
     ]
@@ -88,6 +89,12 @@ pub(super) fn responses(refusals: &[Refusal]) -> Map<String, Value> {
     responses
 }
 
+/// The header fields that tell the limits of a key.
+pub(super) fn rates() -> Value {
+    let field = |name: &str| json!({ "$ref": format!("#/components/headers/{name}") });
+    json!({ "RateLimit": field("RateLimit"), "RateLimit-Policy": field("RateLimit-Policy") })
+}
+
 fn response(status: u16) -> Value {
     let mut response = json!({
         "description": "Refused, for one of the reasons among the examples.",
@@ -98,9 +105,12 @@ fn response(status: u16) -> Value {
     });
     let header = match status {
         401 => Some(("WWW-Authenticate", "The scheme to use: Bearer.")),
-        503 => Some(("Retry-After", "Seconds to wait.")),
+        429 | 503 => Some(("Retry-After", "Seconds to wait.")),
         _ => None,
     };
+    if status == 429 {
+        response["headers"] = rates();
+    }
     if let Some((name, about)) = header {
         response["headers"][name] = json!({ "description": about, "schema": { "type": "string" } });
     }
@@ -142,14 +152,15 @@ mod tests {
             Refusal::Internal => 23,
             Refusal::IdempotencyKeyInUse => 24,
             Refusal::IdempotencyKeyReused => 25,
+            Refusal::RateLimited { .. } => 26,
         }
     }
 
     #[test]
     fn every_refusal_is_described() {
         let described: BTreeSet<usize> = all().iter().map(number).collect();
-        assert_eq!(described, (0..26).collect());
+        assert_eq!(described, (0..27).collect());
         let codes: BTreeSet<&str> = all().iter().map(Refusal::code).collect();
-        assert_eq!(codes.len(), 25, "only FORBIDDEN has two causes");
+        assert_eq!(codes.len(), 26, "only FORBIDDEN has two causes");
     }
 }
