@@ -36,3 +36,13 @@ generate:
 # How planning grows with the batch and with the tenant
 bench-plan:
     cargo run --release --locked --package rosterd-bench
+
+# What ten times the load that it can carry does to a release build
+overload SECONDS="60":
+    cargo build --release --locked --package rosterd --package rosterd-bench
+    ${CARGO_TARGET_DIR:-target}/release/load overload {{SECONDS}}
+
+# What two thousand slow clients do to a good one
+slowloris SECONDS="30":
+    cargo build --release --locked --package rosterd --package rosterd-bench
+    ${CARGO_TARGET_DIR:-target}/release/load slowloris {{SECONDS}}

@@ -98,7 +98,8 @@ fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
     }))
 }
 
-fn hash(text: &str) -> [u8; 32] {
+/// What is known of a key without knowing it.
+pub(crate) fn hash(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
@@ -113,6 +114,11 @@ pub(crate) struct Principal {
 }
 
 impl Principal {
+    /// The holder of a key that is good.
+    pub(crate) fn of(key: AccessKey) -> Self {
+        Self { tenant: key.tenant, key_id: key.id, scopes: key.scopes }
+    }
+
     /// Whether the key has the scope.
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.scopes.split(' ').any(|word| word == scope.as_str())
@@ -166,7 +172,7 @@ pub(crate) fn authenticate(
     Ok(match stored.filter(|_| equal) {
         None => Err(Denied::Unknown(id.to_owned())),
         Some(key) if key.revoked_at.is_some() => Err(Denied::Revoked(key.id)),
-        Some(key) => Ok(Principal { tenant: key.tenant, key_id: key.id, scopes: key.scopes }),
+        Some(key) => Ok(Principal::of(key)),
     })
 }
 
@@ -177,7 +183,7 @@ pub(crate) fn holds(reader: &mut dyn Reader, principal: &Principal) -> Result<bo
 }
 
 /// The public id in a key text that is well formed.
-fn public_id(text: &str) -> Option<&str> {
+pub(crate) fn public_id(text: &str) -> Option<&str> {
     let (body, check) = text.rsplit_once('_')?;
     let (id, secret) = body.strip_prefix(PREFIX)?.split_once('_')?;
     let sizes = id.len() == ID_DIGITS && secret.len() == 2 * SECRET_BYTES && check.len() == CHECK_DIGITS;

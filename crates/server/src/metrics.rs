@@ -27,6 +27,11 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
         Unit::Seconds,
         "Time from request head to answer, by route"
     );
+    describe_gauge!("rosterd_http_in_flight", "Places taken by requests that are carried out, by kind");
+    describe_gauge!("rosterd_http_waiting", "Requests that wait for a place, by kind");
+    describe_gauge!("rosterd_http_memory_bytes", "Bytes of bodies and answers that are counted");
+    describe_counter!("rosterd_http_shed_total", "Requests refused over capacity, by reason");
+    describe_counter!("rosterd_http_rate_limited_total", "Requests refused for their rate, by limit");
     describe_counter!("rosterd_records_total", "Records of batches, by face and outcome");
     describe_gauge!("rosterd_change_streams", "Clients that follow the changes");
     describe_gauge!("rosterd_store_queue_depth", "Batches that wait for the writer");
@@ -56,6 +61,38 @@ pub(crate) fn count_request(route: &str, status: u16, seconds: f64) {
 /// How many streams of changes there are.
 pub(crate) fn count_streams(open: usize) {
     gauge!("rosterd_change_streams").set(u32::try_from(open).unwrap_or(u32::MAX));
+}
+
+/// Why a request was refused over capacity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shed {
+    /// The line was full.
+    Line,
+    /// It waited too long in the line.
+    Late,
+    /// Its client had gone before its turn came.
+    Gone,
+    /// No memory for its body or its answer.
+    Memory,
+    /// Too many wait for their keys to be looked up.
+    Keys,
+}
+
+/// Counts a request that was refused over capacity.
+pub(crate) fn count_shed(why: Shed) {
+    let reason = match why {
+        Shed::Line => "line",
+        Shed::Late => "late",
+        Shed::Gone => "gone",
+        Shed::Memory => "memory",
+        Shed::Keys => "keys",
+    };
+    counter!("rosterd_http_shed_total", "reason" => reason).increment(1);
+}
+
+/// Counts a request that was refused for its rate.
+pub(crate) fn count_limited(limit: &'static str) {
+    counter!("rosterd_http_rate_limited_total", "limit" => limit).increment(1);
 }
 
 /// How many records of a batch had which outcome.

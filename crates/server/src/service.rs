@@ -16,7 +16,7 @@ use directory::{
     Batch, Clock, GroupView, LookupKey, Outcome, PlanContext, RunId, TenantId, Timestamp, needs,
     needs_hierarchy, plan,
 };
-use store::{Reader, Store, StoreError, StoredAnswer, Transaction};
+use store::{ReadFor, Reader, Store, StoreError, StoredAnswer, Transaction};
 
 use crate::auth::{self, Denied, Principal};
 use changes::Wakes;
@@ -84,13 +84,13 @@ impl Service {
 
     /// Who sent this key.
     pub(crate) fn authenticate(&self, presented: &str) -> Result<Result<Principal, Denied>, StoreError> {
-        self.read(|reader| auth::authenticate(reader, presented))
+        store::read_for(&*self.store, ReadFor::Keys, |reader| auth::authenticate(reader, presented))
     }
 
     /// Whether the store answers and takes writes.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.store.check()?;
-        self.read(|reader| reader.tenants().map(drop))
+        store::read_for(&*self.store, ReadFor::Keys, |reader| reader.tenants().map(drop))
     }
 
     /// Finishes what waits and closes the store.
@@ -109,11 +109,7 @@ impl Service {
     ) -> Result<Executed, StoreError> {
         let begun = self.begin(caller, batch, execution, None)?;
         let entered = retrying(|| {
-            let (planned, view) = self.read(|reader| {
-                let planned = self.plan(reader, batch, &begun)?;
-                let view = shown(reader, batch, &planned.plan.outcome, begun.show())?;
-                Ok((planned, view))
-            })?;
+            let (planned, view) = self.plan_first(batch, &begun)?;
             if execution == Execution::DryRun || planned.plan.writes.is_empty() {
                 // Asked after reading: "unchanged" is an acknowledgement of what was read.
                 self.store.check()?;
@@ -139,7 +135,10 @@ impl Service {
     ) -> Result<Fate, StoreError> {
         let Some(_turn) = UnderWay::begin(self, batch.tenant, &once.key) else { return Ok(Fate::InUse) };
         let now = self.clock.now();
-        if let Some(kept) = self.read(|reader| reader.stored_answer(batch.tenant, &once.key, now))? {
+        let kept = store::read_for(&*self.store, ReadFor::Plans, |reader| {
+            reader.stored_answer(batch.tenant, &once.key, now)
+        })?;
+        if let Some(kept) = kept {
             return Ok(if kept.fingerprint == once.fingerprint {
                 Fate::Replayed(Written { status: kept.status, body: kept.body }, kept.run)
             } else {
@@ -149,7 +148,7 @@ impl Service {
         let write = Arc::new(write);
         let begun = self.begin(caller, batch, Execution::Apply, Some(&once.key))?;
         let (written, entered) = retrying(|| {
-            let planned = self.read(|reader| self.plan(reader, batch, &begun))?;
+            let (planned, _) = self.plan_first(batch, &begun)?;
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
             let (write, begun) = (Arc::clone(&write), Arc::clone(&begun));
             self.write(batch.tenant, move |transaction| {
@@ -203,6 +202,15 @@ impl Service {
         };
         let view = shown(transaction, batch, &planned.plan.outcome, begun.show())?;
         Ok(planned.done(view).at(revision))
+    }
+
+    /// The plan for what is stored now, and the group that is to be shown if nothing is written.
+    fn plan_first(&self, batch: &Batch, begun: &Begun) -> Result<(Planned, Option<GroupView>), StoreError> {
+        store::read_for(&*self.store, ReadFor::Plans, |reader| {
+            let planned = self.plan(reader, batch, begun)?;
+            let view = shown(reader, batch, &planned.plan.outcome, begun.show())?;
+            Ok((planned, view))
+        })
     }
 
     /// The plan for what a reader sees, with the run that it makes.

@@ -21,7 +21,7 @@ use directory::{
     RecordedRun, RunFilter, RunId, RunList, RunPage, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 
-pub use waiting::{read, write};
+pub use waiting::{read, read_for, write};
 
 /// Opens the store in a data directory, which is created if it is not there.
 pub fn open(data_dir: &Path, options: &Options) -> Result<Box<dyn Store>, StoreError> {
@@ -47,7 +47,7 @@ pub enum Purpose {
 pub struct Options {
     /// What for.
     pub purpose: Purpose,
-    /// How many reads may run at once; `None` for as many as there are processors, 2–8.
+    /// How many answers may be read at once, and as many plans; `None` for as many as there are processors, 2–8.
     pub readers: Option<NonZeroUsize>,
     /// How many writes may wait before [`StoreError::Overloaded`].
     pub queue: usize,
@@ -143,10 +143,26 @@ pub type WriteJob = Box<dyn FnMut(&mut dyn Transaction) -> Result<(), StoreError
 /// Called once, with the fate of a write job, after everything it did is durable.
 pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
+/// What is read for. Each has connections of its own where an engine can, so that many reads of one kind
+/// do not hold up another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadFor {
+    /// Answers.
+    Answers,
+    /// Plans of writes: long looks, many at once under load.
+    Plans,
+    /// Access keys and health: short looks that everything else waits for.
+    Keys,
+}
+
 /// A storage engine. Shared between threads.
 pub trait Store: Send + Sync {
     /// Runs a job on a view of one moment that is not older than the call (read your writes).
     fn read(&self, job: ReadJob<'_>) -> Result<(), StoreError>;
+    /// The same, where it is known what for.
+    fn read_for(&self, _: ReadFor, job: ReadJob<'_>) -> Result<(), StoreError> {
+        self.read(job)
+    }
     /// Queues a job for the writer and returns at once; [`StoreError::Overloaded`] if the queue is full.
     /// Jobs take effect one after another, in the order of the queue. Jobs that wait together are made
     /// durable together (group commit), each on its own: one that fails takes back only its own changes.

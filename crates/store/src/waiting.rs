@@ -2,15 +2,24 @@
 
 use std::sync::mpsc;
 
-use crate::{Reader, Store, StoreError, Transaction};
+use crate::{ReadFor, Reader, Store, StoreError, Transaction};
 
 /// Reads something from a view of one moment.
 pub fn read<T>(
     store: &dyn Store,
+    job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    read_for(store, ReadFor::Answers, job)
+}
+
+/// The same, where it is known what for.
+pub fn read_for<T>(
+    store: &dyn Store,
+    purpose: ReadFor,
     mut job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let mut answer = None;
-    store.read(&mut |reader| {
+    store.read_for(purpose, &mut |reader| {
         answer = Some(job(reader)?);
         Ok(())
     })?;

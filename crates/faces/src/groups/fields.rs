@@ -221,3 +221,7 @@ pub(super) fn closest(word: &str, candidates: impl Iterator<Item = &'static str>
     let close = near.filter(|(distance, _)| *distance <= 2 && distance * 3 <= word.chars().count());
     close.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
+/// The fields of a record with the most characters that each may have.
+pub fn character_limits() -> impl Iterator<Item = (&'static str, usize)> {
+    RULES.iter().map(|rule| (rule.name, rule.max))
+}

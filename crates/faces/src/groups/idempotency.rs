@@ -3,7 +3,7 @@
 use super::refusal::{InvalidRequest, Refusal};
 
 /// The most characters of a key.
-const MAX_CHARACTERS: usize = 255;
+pub const MAX_CHARACTERS: usize = 255;
 
 /// The key of a request: 1–255 visible ASCII characters, at most one; `None` where none was sent.
 pub fn idempotency_key(header_values: &[&[u8]]) -> Result<Option<String>, Refusal> {

@@ -53,7 +53,8 @@ pub use changes::{ChangesQuery, HEARTBEAT, OPENING, write_changes, write_events}
 pub(crate) use cursor::{Thread, read_run, write_run as write_run_cursor};
 pub use etag::{entity_tag, expected, is_known};
 pub use failures::{failed_csv, failed_ndjson, failures};
-pub use idempotency::idempotency_key;
+pub use fields::character_limits;
+pub use idempotency::{MAX_CHARACTERS as MAX_IDEMPOTENCY_KEY, idempotency_key};
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
 pub(crate) use listing::{CURSOR, Given, LIMIT};
 pub use listing::{ListQuery, TreeQuery};
@@ -61,5 +62,5 @@ pub use openapi::openapi;
 pub use prefer::{Handling, handling};
 pub use query::{Mode, WriteQuery};
 pub use read::{Note, Reading, Subject, read, read_keys, read_one};
-pub use refusal::{Bounds, BrokenJson, InvalidRequest, Refusal};
+pub use refusal::{Bounds, BrokenJson, InvalidRequest, Rate, Refusal};
 pub use write::{Reply, write, write_group, write_list, write_one, write_tree};

@@ -31,47 +31,7 @@ pub fn openapi(version: &str) -> Value {
             { "name": "runs", "description": "What was done: the batches of the last days." },
             { "name": "operation", "description": "For those who run the server." },
         ],
-        "paths": {
-            "/v3/groups": { "get": list(), "post": writes::upsert_one() },
-            "/v3/groups/batch-upsert": { "post": writes::upsert_many() },
-            "/v3/groups/batch-archive": { "post": writes::archive_many() },
-            "/v3/groups/batch-restore": { "post": writes::restore_many() },
-            "/v3/groups/changes": { "get": changes::page() },
-            "/v3/groups/changes/stream": { "get": changes::stream() },
-            "/v3/groups/{id}": {
-                "get": one("getGroup", Subject::Id),
-                "patch": writes::update_one("updateGroup", Subject::Id),
-                "delete": writes::archive_one("archiveGroup", Subject::Id),
-            },
-            "/v3/groups/{id}/restore": { "post": writes::restore_one("restoreGroup", Subject::Id) },
-            "/v3/groups/{id}/children": { "get": children("listChildren", Subject::Id) },
-            "/v3/groups/{id}/ancestors": { "get": ancestors("listAncestors", Subject::Id) },
-            "/v3/groups/{id}/tree": { "get": tree("listTree", Subject::Id) },
-            "/v3/groups/by-reference-id/{externalReferenceId}": {
-                "get": one("getGroupByReferenceId", Subject::Reference),
-                "patch": writes::update_one("updateGroupByReferenceId", Subject::Reference),
-                "delete": writes::archive_one("archiveGroupByReferenceId", Subject::Reference),
-            },
-            "/v3/groups/by-reference-id/{externalReferenceId}/restore": {
-                "post": writes::restore_one("restoreGroupByReferenceId", Subject::Reference),
-            },
-            "/v3/groups/by-reference-id/{externalReferenceId}/children": {
-                "get": children("listChildrenByReferenceId", Subject::Reference),
-            },
-            "/v3/groups/by-reference-id/{externalReferenceId}/ancestors": {
-                "get": ancestors("listAncestorsByReferenceId", Subject::Reference),
-            },
-            "/v3/groups/by-reference-id/{externalReferenceId}/tree": {
-                "get": tree("listTreeByReferenceId", Subject::Reference),
-            },
-            "/v3/runs": { "get": runs::list() },
-            "/v3/runs/{id}": { "get": runs::one() },
-            "/healthz": { "get": health() },
-            "/readyz": { "get": readiness() },
-            "/version": { "get": version_of_server(version) },
-            "/metrics": { "get": metrics() },
-            "/openapi.json": { "get": description() },
-        },
+        "paths": paths(version),
         "components": {
             "securitySchemes": {
                 "apiKey": {
@@ -80,8 +40,67 @@ pub fn openapi(version: &str) -> Value {
                     "description": "An API key of one tenant: Authorization: Bearer <key>.",
                 },
             },
+            "headers": {
+                "RateLimit": {
+                    "description": "What is left of each limit of this key (r), and the seconds until all of it is \
+                        there again (t), as in draft-ietf-httpapi-ratelimit-headers-11. On every answer to a good \
+                        key, unless the server has no such limit.",
+                    "schema": { "type": "string" },
+                    "example": "\"requests\";r=5990;t=1, \"records\";r=1199000;t=1",
+                },
+                "RateLimit-Policy": {
+                    "description": "The limits of each key: so much (q) in so many seconds (w).",
+                    "schema": { "type": "string" },
+                    "example": "\"requests\";q=6000;w=60, \"records\";q=1200000;w=60",
+                },
+            },
             "schemas": schemas::schemas(),
         },
+    })
+}
+
+fn paths(version: &str) -> Value {
+    json!({
+        "/v3/groups": { "get": list(), "post": writes::upsert_one() },
+        "/v3/groups/batch-upsert": { "post": writes::upsert_many() },
+        "/v3/groups/batch-archive": { "post": writes::archive_many() },
+        "/v3/groups/batch-restore": { "post": writes::restore_many() },
+        "/v3/groups/changes": { "get": changes::page() },
+        "/v3/groups/changes/stream": { "get": changes::stream() },
+        "/v3/groups/{id}": {
+            "get": one("getGroup", Subject::Id),
+            "patch": writes::update_one("updateGroup", Subject::Id),
+            "delete": writes::archive_one("archiveGroup", Subject::Id),
+        },
+        "/v3/groups/{id}/restore": { "post": writes::restore_one("restoreGroup", Subject::Id) },
+        "/v3/groups/{id}/children": { "get": children("listChildren", Subject::Id) },
+        "/v3/groups/{id}/ancestors": { "get": ancestors("listAncestors", Subject::Id) },
+        "/v3/groups/{id}/tree": { "get": tree("listTree", Subject::Id) },
+        "/v3/groups/by-reference-id/{externalReferenceId}": {
+            "get": one("getGroupByReferenceId", Subject::Reference),
+            "patch": writes::update_one("updateGroupByReferenceId", Subject::Reference),
+            "delete": writes::archive_one("archiveGroupByReferenceId", Subject::Reference),
+        },
+        "/v3/groups/by-reference-id/{externalReferenceId}/restore": {
+            "post": writes::restore_one("restoreGroupByReferenceId", Subject::Reference),
+        },
+        "/v3/groups/by-reference-id/{externalReferenceId}/children": {
+            "get": children("listChildrenByReferenceId", Subject::Reference),
+        },
+        "/v3/groups/by-reference-id/{externalReferenceId}/ancestors": {
+            "get": ancestors("listAncestorsByReferenceId", Subject::Reference),
+        },
+        "/v3/groups/by-reference-id/{externalReferenceId}/tree": {
+            "get": tree("listTreeByReferenceId", Subject::Reference),
+        },
+        "/v3/runs": { "get": runs::list() },
+        "/v3/runs/{id}": { "get": runs::one() },
+        "/healthz": { "get": health() },
+        "/readyz": { "get": readiness() },
+        "/version": { "get": version_of_server(version) },
+        "/capabilities": { "get": capabilities() },
+        "/metrics": { "get": metrics() },
+        "/openapi.json": { "get": description() },
     })
 }
 
@@ -201,9 +220,11 @@ fn one(operation: &str, subject: Subject) -> Value {
         &[("200", "The group.", "Group", &[("group", include_str!("golden/group.json"))])],
         &[problems::of_every_call("groups:read"), problems::of_one_group()].concat(),
     );
-    responses["200"]["headers"] = entity_tag();
     responses["304"] =
-        json!({ "description": "The group is as If-None-Match knows it.", "headers": entity_tag() });
+        json!({ "description": "The group is as If-None-Match knows it.", "headers": problems::rates() });
+    for status in ["200", "304"] {
+        responses[status]["headers"]["ETag"] = entity_tag();
+    }
     json!({
         "operationId": operation,
         "tags": ["groups"],
@@ -291,6 +312,16 @@ fn told(description: &str, example: &Value) -> Value {
     })
 }
 
+fn capabilities() -> Value {
+    let example: Value = serde_json::from_str(include_str!("openapi/capabilities.json"))
+        .expect("the example is JSON, as the test of all examples shows");
+    let content = json!({ "application/json": { "schema": schemas::of_capabilities(), "example": example } });
+    let described = "Every limit in force. A limit of null is none. Seconds, bytes and characters are whole \
+        numbers; characters are those of Unicode.";
+    let answers = json!({ "200": { "description": described, "content": content } });
+    open("capabilities", "What this server can do, and its limits", &answers)
+}
+
 fn metrics() -> Value {
     let content = json!({ "text/plain": { "schema": { "type": "string" } } });
     let answers = json!({ "200": { "description": "Prometheus text format.", "content": content } });
@@ -323,7 +354,9 @@ fn responses(successes: &[Success<'_>], refusals: &[Refused]) -> Value {
             "schema": schemas::reference(schema),
             "examples": examples(texts),
         } });
-        all.insert((*status).into(), json!({ "description": description, "content": content }));
+        let response =
+            json!({ "description": description, "headers": problems::rates(), "content": content });
+        all.insert((*status).into(), response);
     }
     Value::Object(all)
 }

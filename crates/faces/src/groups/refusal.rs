@@ -87,6 +87,13 @@ pub enum Refusal {
         /// The exact cause, such as `TRANSFER_CODING`.
         reason: &'static str,
     },
+    /// The caller asks too often.
+    RateLimited {
+        /// Which limit it is.
+        rate: Rate,
+        /// Seconds after which it is worth trying again, at least 1.
+        seconds: u64,
+    },
     /// The store is down or the server overloaded.
     Unavailable,
     /// The server is shutting down.
@@ -97,6 +104,17 @@ pub enum Refusal {
     OutcomeUnknown,
     /// A defect of this server.
     Internal,
+}
+
+/// What is limited over time: the reasons of `RATE_LIMITED`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// Requests with one access key.
+    Requests,
+    /// Records of batches with one access key.
+    Records,
+    /// Keys from one address that were refused.
+    FailedAuthentications,
 }
 
 /// The reasons of `INVALID_JSON`.
@@ -148,6 +166,29 @@ pub struct Bounds {
     pub max: usize,
     /// The number found, if it is one.
     pub got: Option<usize>,
+}
+
+impl Rate {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Requests, Self::Records, Self::FailedAuthentications];
+
+    /// The reason as it stands on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "REQUESTS",
+            Self::Records => "RECORDS",
+            Self::FailedAuthentications => "FAILED_AUTHENTICATIONS",
+        }
+    }
+
+    /// The name in the fields `RateLimit` and `RateLimit-Policy`.
+    pub const fn policy(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Records => "records",
+            Self::FailedAuthentications => "failed-authentications",
+        }
+    }
 }
 
 impl BrokenJson {

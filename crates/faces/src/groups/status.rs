@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use directory::{Code, Intent, RecordResult};
 
-use super::refusal::{InvalidRequest, Refusal};
+use super::refusal::{InvalidRequest, Rate, Refusal};
 use super::wire::{Problem, to_json};
 
 /// The status of a batch that was carried out, with so many failed records.
@@ -80,6 +80,7 @@ impl Refusal {
                 Line(422, "IDEMPOTENCY_KEY_REUSED", "The key belongs to another request")
             }
             Self::HeadersTooLarge => Line(431, "HEADERS_TOO_LARGE", "The header block is too large"),
+            Self::RateLimited { .. } => Line(429, "RATE_LIMITED", "Too much in too short a time"),
             Self::Internal => Line(500, "INTERNAL", "Internal error"),
             Self::NotImplemented { .. } => Line(501, "NOT_IMPLEMENTED", "Not implemented"),
             Self::Unavailable => Line(503, "UNAVAILABLE", "Temporarily unavailable"),
@@ -123,6 +124,7 @@ impl Refusal {
             Self::UriTooLong => "Send a shorter request target.",
             Self::ExpectationFailed => "The only expectation known is 100-continue.",
             Self::NotImplemented { .. } => "This server does not do that.",
+            Self::RateLimited { rate, seconds } => return too_fast(*rate, *seconds).into(),
             Self::Unavailable => "Nothing was done. Try again after the time in Retry-After.",
             Self::Draining => "This server is shutting down. Nothing was done; try again.",
             Self::StorageFull => "The server's disk is full. Nothing was done; reads keep working.",
@@ -141,6 +143,7 @@ impl Refusal {
             Self::InvalidJson { reason, .. } => Some(reason.as_str()),
             Self::Validation { reason, .. } => Some(reason.as_str()),
             Self::Forbidden { .. } => Some("MISSING_SCOPE"),
+            Self::RateLimited { rate, .. } => Some(rate.as_str()),
             _ => None,
         }
     }
@@ -173,8 +176,18 @@ impl Refusal {
             }
             Self::Forbidden { scope } => problem.scope = Some(scope),
             Self::PayloadTooLarge { limit } => problem.limit = Some(*limit),
+            Self::RateLimited { seconds, .. } => problem.retry_after = Some(*seconds),
             _ => {}
         }
         to_json(&problem, 512)
     }
+}
+
+fn too_fast(rate: Rate, seconds: u64) -> String {
+    let what = match rate {
+        Rate::Requests => "This key has used up its requests",
+        Rate::Records => "This key has used up its records: this batch does not fit into what is left",
+        Rate::FailedAuthentications => "Too many keys from this address were not valid",
+    };
+    format!("{what}. Nothing was done; it is worth trying again in {seconds} s.")
 }

@@ -185,6 +185,8 @@ pub(super) struct Problem<'a> {
     /// Every fault of the one record that was sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) errors: Vec<ErrorLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retry_after: Option<u64>,
 }
 
 impl<'a> Problem<'a> {
@@ -212,6 +214,7 @@ impl<'a> Problem<'a> {
             limit: None,
             scope: None,
             errors: Vec::new(),
+            retry_after: None,
         }
     }
 }

@@ -6,6 +6,7 @@ mod import;
 mod keys;
 mod listening;
 mod openapi;
+mod rates;
 mod serve;
 mod tenants;
 

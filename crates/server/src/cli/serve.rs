@@ -11,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::administration::say;
 use super::listening::Listening;
+use super::rates::Rates;
 use crate::audit;
 use crate::auth::{NewKey, Scope, new_key};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
 use crate::http::admission::THREADS;
 use crate::http::tls::Tls;
-use crate::http::{App, connection, router};
+use crate::http::{App, Settings, connection, router};
 use crate::service::Service;
 use crate::{logging, metrics};
 
@@ -62,12 +63,15 @@ pub(super) struct Arguments {
         value_parser = clap::value_parser!(u16).range(1..=3650)
     )]
     runs_days: u16,
+    #[command(flatten)]
+    rates: Rates,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     logging::start();
     let recorder = metrics::install().context("cannot start the metrics")?;
     let path = arguments.data.path()?;
+    let rates = arguments.rates.limits()?;
     let store = store::open(&path, &Options::new(Purpose::Serve))
         .with_context(|| format!("cannot serve from {}", path.display()))?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -88,7 +92,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             i64::from(arguments.idempotency_hours) * HOUR_MS,
             i64::from(arguments.runs_days) * 24 * HOUR_MS,
         ));
-        let app = Arc::new(App::new(Arc::clone(&service), recorder)?);
+        let settings = Settings {
+            rates,
+            connections: entrance.limits,
+            max_depth: arguments.max_depth,
+            idempotency_hours: arguments.idempotency_hours,
+            runs_days: arguments.runs_days,
+        };
+        let app = Arc::new(App::new(Arc::clone(&service), recorder, &settings)?);
         if let Some(tls) = &entrance.tls {
             reload_on_hangup(Arc::clone(tls))?;
         }

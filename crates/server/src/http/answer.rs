@@ -51,13 +51,13 @@ pub(super) fn render(refusal: &Refusal, request_id: &str) -> Response {
     let mut response = (status, refusal.body(request_id)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    add_headers(refusal, headers);
+    add_headers(refusal, request_id, headers);
     response
 }
 
 /// The headers that tell a client what to do about it. After a body that was not read to its end the
 /// connection is of no further use.
-fn add_headers(refusal: &Refusal, headers: &mut HeaderMap) {
+fn add_headers(refusal: &Refusal, request_id: &str, headers: &mut HeaderMap) {
     let mut add =
         |name: HeaderName, value: &'static str| drop(headers.insert(name, HeaderValue::from_static(value)));
     match refusal {
@@ -70,8 +70,10 @@ fn add_headers(refusal: &Refusal, headers: &mut HeaderMap) {
         | Refusal::UriTooLong
         | Refusal::ExpectationFailed
         | Refusal::NotImplemented { .. } => add(header::CONNECTION, "close"),
-        Refusal::Unavailable | Refusal::OutcomeUnknown | Refusal::IdempotencyKeyInUse => {
-            add(header::RETRY_AFTER, "1");
+        Refusal::OutcomeUnknown | Refusal::IdempotencyKeyInUse => add(header::RETRY_AFTER, "1"),
+        Refusal::Unavailable => add(header::RETRY_AFTER, spread(request_id)),
+        Refusal::RateLimited { seconds, .. } => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
         }
         Refusal::StorageFull => add(header::RETRY_AFTER, "60"),
         Refusal::Draining => {
@@ -115,6 +117,12 @@ pub(super) fn of_written(written: Written, view: Option<&GroupView>) -> Response
         headers.insert(header::LOCATION, place);
     }
     with_tag(response, &groups::entity_tag(view))
+}
+
+/// Seconds to wait, not the same for everybody: those who were refused together do not come back together.
+fn spread(request_id: &str) -> &'static str {
+    let sum = request_id.bytes().fold(0_u8, u8::wrapping_add);
+    ["1", "2", "3"][usize::from(sum % 3)]
 }
 
 /// An answer that says which state it shows. It may be kept if it is asked for again before each use.

@@ -9,12 +9,16 @@ use faces::groups::Refusal;
 use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt as _;
 
+use super::admission::places_for;
 use super::deadlines::Pace;
+use super::memory::Held;
 
 /// The most bytes of a body, as sent and after decompression (rules §10).
 pub(super) const MAX_BYTES: usize = 32 << 20;
 /// How much is set aside before the first byte has come, whatever the client announces.
 const FIRST_ALLOCATION: usize = 1 << 20;
+/// Bytes that are unpacked before it is asked whether there is memory for them.
+const PIECE: u64 = 1 << 20;
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +31,16 @@ pub(super) enum Encoding {
 pub(super) fn check_head(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     check_media_type(single(headers, &header::CONTENT_TYPE, "MULTIPLE_CONTENT_TYPE")?)?;
     let encoding = encoding(headers)?;
-    let announced =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|bytes| bytes > MAX_BYTES as u64) {
+    if announced(headers) > MAX_BYTES as u64 {
         return Err(Refusal::PayloadTooLarge { limit: MAX_BYTES });
     }
     Ok(encoding)
+}
+
+/// The bytes that are announced; 0 where it is not said how many will come.
+pub(super) fn announced(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    length.unwrap_or(0)
 }
 
 /// A header that may occur once.
@@ -73,8 +81,44 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     }
 }
 
+/// A whole body as it was sent, with the memory it holds.
+pub(super) struct Received {
+    bytes: Bytes,
+    encoding: Encoding,
+    held: Held,
+}
+
+impl Received {
+    /// The places it takes to be carried out.
+    pub(super) fn places(&self) -> usize {
+        places_for(self.bytes.len(), self.encoding == Encoding::Gzip)
+    }
+
+    /// Unpacks it.
+    pub(super) fn decode(self) -> Result<Plain, Refusal> {
+        let Self { bytes, encoding, mut held } = self;
+        let bytes = decode(bytes, encoding, |more| held.grow(more))?;
+        Ok(Plain { bytes, _held: held })
+    }
+}
+
+/// A whole body as it is meant, with the memory it holds.
+pub(super) struct Plain {
+    pub(super) bytes: Bytes,
+    _held: Held,
+}
+
 /// Reads a body to its end. Never returns a part of it.
-pub(super) async fn receive(mut body: Body) -> Result<Bytes, Refusal> {
+pub(super) async fn receive(body: Body, encoding: Encoding, mut held: Held) -> Result<Received, Refusal> {
+    let bytes = collect(body, |more| held.grow(more)).await?;
+    Ok(Received { bytes, encoding, held })
+}
+
+/// The bytes of a body as they come, each piece if it is approved of.
+pub(super) async fn collect(
+    mut body: Body,
+    mut approve: impl FnMut(usize) -> Result<(), Refusal>,
+) -> Result<Bytes, Refusal> {
     let too_large = || Refusal::PayloadTooLarge { limit: MAX_BYTES };
     let (mut bytes, mut pace) = (Vec::new(), Pace::start());
     loop {
@@ -90,6 +134,7 @@ pub(super) async fn receive(mut body: Body) -> Result<Bytes, Refusal> {
         if bytes.len() + data.len() > MAX_BYTES {
             return Err(too_large());
         }
+        approve(data.len())?;
         if bytes.is_empty() {
             bytes.reserve(FIRST_ALLOCATION.min(usize::try_from(body_size(&body)).unwrap_or(0) + data.len()));
         }
@@ -104,17 +149,27 @@ fn body_size(body: &Body) -> u64 {
 }
 
 /// Unpacks a body. All members of a gzip stream are read, each with its check sum.
-pub(super) fn decode(bytes: Bytes, encoding: Encoding) -> Result<Bytes, Refusal> {
+fn decode(
+    bytes: Bytes,
+    encoding: Encoding,
+    mut approve: impl FnMut(usize) -> Result<(), Refusal>,
+) -> Result<Bytes, Refusal> {
     if encoding == Encoding::Identity {
         return Ok(bytes);
     }
     let mut plain = Vec::new();
-    let mut limited = MultiGzDecoder::new(&bytes[..]).take(MAX_BYTES as u64 + 1);
-    limited.read_to_end(&mut plain).map_err(|_| Refusal::BadCompression)?;
-    if plain.len() > MAX_BYTES {
-        return Err(Refusal::PayloadTooLarge { limit: MAX_BYTES });
+    let mut decoder = MultiGzDecoder::new(&bytes[..]);
+    loop {
+        let unpacked = (&mut decoder).take(PIECE).read_to_end(&mut plain);
+        let unpacked = unpacked.map_err(|_| Refusal::BadCompression)?;
+        if unpacked == 0 {
+            return Ok(plain.into());
+        }
+        if plain.len() > MAX_BYTES {
+            return Err(Refusal::PayloadTooLarge { limit: MAX_BYTES });
+        }
+        approve(unpacked)?;
     }
-    Ok(plain.into())
 }
 
 #[cfg(test)]
@@ -156,7 +211,7 @@ mod tests {
 
     #[test]
     fn gzip_is_read_whole_or_not_at_all() {
-        let unpack = |bytes: Vec<u8>| decode(bytes.into(), Encoding::Gzip);
+        let unpack = |bytes: Vec<u8>| decode(bytes.into(), Encoding::Gzip, |_| Ok(()));
         assert_eq!(unpack(gzip(b"{}")).unwrap(), "{}");
         assert_eq!(unpack([gzip(b"{\"a\":"), gzip(b"1}")].concat()).unwrap(), "{\"a\":1}");
         let whole = gzip(b"{\"groups\":[]}");
@@ -177,7 +232,7 @@ mod tests {
             tokio::time::sleep(std::time::Duration::from_secs(pause)).await;
             Some((Ok::<_, std::io::Error>(vec![b'x'; bytes]), pieces))
         });
-        let received = receive(Body::from_stream(pieces)).await;
+        let received = collect(Body::from_stream(pieces), |_| Ok(())).await;
         (received.map_or_else(|refusal| refusal.code(), |_| "all of it"), started.elapsed().as_secs())
     }
 
@@ -200,5 +255,27 @@ mod tests {
             assert_eq!(arrive(pieces.clone()).await, expected, "{pieces:?}");
         }
         assert_eq!(arrive([(0, 1 << 20), (11, 1)].into_iter()).await, (late, 10));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_that_there_is_no_memory_for() {
+        let budget = |mut left: usize| {
+            move |more: usize| {
+                left = left.checked_sub(more).ok_or(Refusal::Unavailable)?;
+                Ok(())
+            }
+        };
+        for (left, expected) in [(1000, None), (999, Some(Refusal::Unavailable))] {
+            let body = Body::from_stream(futures_util::stream::iter(
+                [400, 600].map(|bytes| Ok::<_, std::io::Error>(vec![b'x'; bytes])),
+            ));
+            assert_eq!(collect(body, budget(left)).await.err(), expected);
+        }
+        // A little that unpacks to a lot.
+        let packed = gzip(&vec![b' '; MAX_BYTES]);
+        for (left, expected) in [(MAX_BYTES, None), (MAX_BYTES - 1, Some(Refusal::Unavailable))] {
+            let unpacked = decode(packed.clone().into(), Encoding::Gzip, budget(left));
+            assert_eq!(unpacked.err(), expected);
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use hyper::Request;
+use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -22,11 +22,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::deadlines::DEADLINES;
-use super::gate::Peer;
-use super::head::MAX_FIELDS;
+use super::head::{MAX_FIELDS, MAX_HEADERS, MAX_TARGET};
 use super::places::{Limits, Place, Places};
 use super::stall::Stall;
 use super::tls::Tls;
+use super::visit::Peer;
+
+/// What is read of a connection ahead of what is asked for: a head, with what its lines need around it.
+/// hyper's own limit is ten times as much, which adds up over as many connections as there may be.
+const READ_AHEAD: usize = MAX_HEADERS + MAX_TARGET + (8 << 10);
+/// What is read behind the last answer of a connection: more than the body of a usual batch, little enough
+/// that hundreds who send the largest body do not keep everything else waiting.
+const LINGER_BYTES: usize = 2 << 20;
+const LINGER_BUFFER: usize = 16 << 10;
 
 /// Where clients come in.
 #[derive(Debug)]
@@ -112,11 +120,36 @@ async fn receive(stream: TcpStream, place: Place, house: Arc<House>) {
     let ended = tokio::select! {
         biased;
         () = place.leave().cancelled() => Err("made room for another one".into()),
-        ended = greet(Stall::new(stream, DEADLINES.write), &place, &house) => ended,
+        ended = visit(stream, &place, &house) => ended,
     };
     if let Err(error) = ended {
         tracing::debug!(error, "a connection ended early");
     }
+}
+
+/// A connection with all its requests. After an answer that did not wait for the whole of its request,
+/// what still comes is read and thrown away for a moment: a socket that is closed over bytes that nobody
+/// has read is reset, and the reset can destroy the answer on its way.
+async fn visit(stream: TcpStream, place: &Place, house: &House) -> Result<(), String> {
+    let mut stream = Stall::new(stream, DEADLINES.write);
+    greet(&mut stream, place, house).await?;
+    let lingered = timeout(DEADLINES.linger, linger(stream.inner())).await;
+    lingered.map_err(|late| late.to_string())?.map_err(|error| error.to_string())
+}
+
+/// Reads and throws away what still comes. No buffer is kept while nothing does.
+async fn linger(stream: &TcpStream) -> io::Result<()> {
+    let mut left = LINGER_BYTES;
+    while left > 0 {
+        stream.readable().await?;
+        match stream.try_read(&mut [0; LINGER_BUFFER]) {
+            Ok(0) => break,
+            Ok(bytes) => left = left.saturating_sub(bytes),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Shakes hands where there is TLS, then attends.
@@ -137,11 +170,10 @@ where
 {
     let router = TowerToHyperService::new(house.router.clone());
     let endless = Endless::default();
-    let peer = Peer(place.peer());
     let service = service_fn(|mut request: Request<Incoming>| {
         endless.clear();
         request.extensions_mut().insert(endless.clone());
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(Peer(place.peer()));
         // Whoever was told to go in this very moment goes: nothing of the request is done.
         let answer = place.spoke().then(|| router.call(request));
         async {
@@ -157,6 +189,7 @@ where
         // A client may close its sending side behind its last request and still wants the answer.
         .half_close(true)
         .max_headers(4 * MAX_FIELDS)
+        .max_buf_size(READ_AHEAD)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
@@ -273,7 +306,9 @@ mod tests {
     }
 
     async fn play_with(script: Script, tls: Option<Arc<Tls>>) -> (bool, u64, String) {
-        let receive = async |body: Body| super::super::body::receive(body).await.map_err(|late| late.code());
+        let receive = async |body: Body| {
+            super::super::body::collect(body, |_| Ok(())).await.map_err(|late| late.code())
+        };
         let router = Router::new()
             .route("/large", get(async || Bytes::from(vec![b'x'; LARGE])))
             .route("/endless", get(async || endless(Duration::ZERO)))

@@ -6,31 +6,70 @@ use axum::http::{HeaderMap, header};
 use faces::groups::Refusal;
 
 use super::App;
+use super::admission::places_for;
 use super::answer::Refused;
-use super::body::single;
-use super::gate::origin;
+use super::body::{announced, single};
+use super::memory::LARGE_ANSWER;
+use super::visit;
 use crate::audit;
-use crate::auth::{Denied, Principal, Scope};
+use crate::auth::{Denied, Principal, Scope, public_id};
 
-/// The sender, if the key is good and has the scope. The tenant comes from the key alone.
+/// The sender, if the key is good, has the scope, and does not ask too often. The tenant comes from the key
+/// alone. Reads get their place here; writes only where there would be one, before their body is read.
 pub(super) async fn admit(app: &Arc<App>, headers: &HeaderMap, scope: Scope) -> Result<Principal, Refused> {
     let presented = single(headers, &header::AUTHORIZATION, "MULTIPLE_AUTHORIZATION")?.and_then(bearer);
-    let known = match presented.map(ToOwned::to_owned) {
-        None => Err(Denied::NoKey),
-        Some(presented) => {
-            let service = Arc::clone(&app.service);
-            blocking(move || Ok(service.authenticate(&presented)?)).await?
-        }
+    let Some(presented) = presented else {
+        audit::authentication_failed(&visit::origin(), &Denied::NoKey);
+        return Err(Refusal::Unauthenticated.into());
     };
-    let principal = known.map_err(|denied| {
-        audit::authentication_failed(&origin(), &denied);
-        Refusal::Unauthenticated
-    })?;
+    if scope == Scope::GroupsWrite {
+        turn_away_again(app, presented, headers)?;
+    }
+    let principal = identify(app, presented.to_owned()).await?;
+    visit::admitted(&principal);
+    app.rates.count_request(&principal.key_id)?;
     if !principal.may(scope) {
-        audit::authorization_failed(&origin(), &principal, scope);
+        audit::authorization_failed(&visit::origin(), &principal, scope);
         return Err(Refusal::Forbidden { scope: scope.as_str() }.into());
     }
+    match scope {
+        Scope::GroupsWrite => look_for_room(app, &principal, headers)
+            .inspect_err(|_| app.turned_away.remember(presented, &principal))?,
+        Scope::GroupsRead | Scope::Admin => {
+            app.memory.look(principal.tenant, LARGE_ANSWER)?;
+            visit::keep(app.reads.enter(principal.tenant, 1).await?);
+        }
+    }
     Ok(principal)
+}
+
+/// Refuses a write for which there would be no room, before its body is read.
+fn look_for_room(app: &App, principal: &Principal, headers: &HeaderMap) -> Result<(), Refusal> {
+    let bytes = usize::try_from(announced(headers)).unwrap_or(usize::MAX);
+    app.writes.look(principal.tenant, places_for(bytes, false))?;
+    app.memory.look(principal.tenant, bytes)
+}
+
+/// Refuses whoever was refused for want of room a moment ago, and would be again, without looking them up.
+fn turn_away_again(app: &App, presented: &str, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(principal) = app.turned_away.recall(presented) else { return Ok(()) };
+    let Err(refusal) = look_for_room(app, &principal, headers) else { return Ok(()) };
+    visit::admitted(&principal);
+    app.rates.count_request(&principal.key_id)?;
+    Err(refusal)
+}
+
+/// Whose key it is.
+async fn identify(app: &Arc<App>, presented: String) -> Result<Principal, Refused> {
+    app.rates.check_failures(visit::peer(), public_id(&presented))?;
+    let _turn = app.keys.turn().await?;
+    let service = Arc::clone(&app.service);
+    let known = blocking(move || Ok(service.authenticate(&presented)?)).await?;
+    known.map_err(|denied| {
+        app.rates.count_failure(visit::peer());
+        audit::authentication_failed(&visit::origin(), &denied);
+        Refusal::Unauthenticated.into()
+    })
 }
 
 /// The token of `Bearer TOKEN` (RFC 6750 §2.1).

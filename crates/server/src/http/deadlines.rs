@@ -17,8 +17,12 @@ pub(super) struct Deadlines {
     pub(super) rate: u32,
     /// For a whole body, counted from its request's head.
     pub(super) arrival: Duration,
+    /// For a request in the line before its place.
+    pub(super) line: Duration,
     /// For which a client may take nothing of its answer.
     pub(super) write: Duration,
+    /// For a client to take an answer that came before its request was read to the end.
+    pub(super) linger: Duration,
     /// In which an open connection may still bring a request after the server was told to stop, to be told so.
     pub(super) last_requests: Duration,
     /// For requests under way after the server was told to stop.
@@ -34,7 +38,9 @@ pub(super) const DEADLINES: Deadlines = Deadlines {
     grace: Duration::from_secs(10),
     rate: 1 << 10,
     arrival: Duration::from_mins(1),
+    line: Duration::from_secs(5),
     write: Duration::from_mins(1),
+    linger: Duration::from_secs(2),
     last_requests: Duration::from_secs(1),
     drain: Duration::from_secs(30),
     accept_pause: Duration::from_millis(50),

@@ -1,6 +1,5 @@
 //! What every request passes on its way in and out: its id, its log line, its count; a panic ends here.
 
-use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,12 +11,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use faces::groups::Refusal;
 use futures_util::FutureExt as _;
+use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::answer::{Refused, render};
 use super::unread::Unread;
+use super::visit::Visit;
 use super::{head, packing};
-use crate::audit::{self, Origin};
+use crate::audit;
 use crate::auth::random_request_id;
 use crate::metrics::{Tally, count_request};
 
@@ -25,17 +26,13 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id that is taken over from a client.
 const MAX_REQUEST_ID: usize = 128;
 /// Requests that are answered while the server shuts down.
-const ANSWERED_WHILE_DRAINING: [&str; 4] = ["/healthz", "/readyz", "/version", "/metrics"];
+const ANSWERED_WHILE_DRAINING: [&str; 5] = ["/healthz", "/readyz", "/version", "/capabilities", "/metrics"];
 
 /// Answers are data: a browser that is made to show one runs and loads nothing.
 const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 /// The API pages load from this server alone; they write styles into their elements.
 const PAGES: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
-
-/// The id of a request, for handlers whose answers name it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct RequestId(pub(super) String);
 
 /// What a handler knows for the log line. Never keys or bodies.
 #[derive(Debug, Clone, Default)]
@@ -46,37 +43,23 @@ pub(super) struct Facts {
     pub(super) tally: Option<Tally>,
 }
 
-/// The address at the other end of a request's connection.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) IpAddr);
-
-tokio::task_local! {
-    /// Where the request comes from that this task is for. Only for what is logged of it: a handler should
-    /// not have to hand it on.
-    static ORIGIN: Origin;
-}
-
-/// Where the request comes from that is being answered.
-pub(super) fn origin() -> Origin {
-    ORIGIN.try_with(Clone::clone).unwrap_or_default()
-}
-
 /// Runs in a task of its own: when the client goes away its connection is dropped, but what its request
 /// has begun goes on, and is logged and counted.
 pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let passed = tokio::spawn(pass(app, request, next)).await;
+    let gone = CancellationToken::new();
+    // Dropped with the connection, while the request's own task goes on.
+    let _here = gone.clone().drop_guard();
+    let passed = tokio::spawn(pass(app, request, next, gone)).await;
     passed.unwrap_or_else(|_| render(&Refusal::Internal, "unknown"))
 }
 
-async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
+async fn pass(app: Arc<App>, request: Request, next: Next, gone: CancellationToken) -> Response {
     let started = Instant::now();
     let request_id = request_id(request.headers());
-    let peer = request.extensions().get().map(|Peer(address)| *address);
-    let origin = Origin { request_id: request_id.clone(), peer };
+    let visit = Visit::of(&request, &request_id, gone);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let (mut head, body) = request.into_parts();
-    head.extensions.insert(RequestId(request_id.clone()));
+    let (head, body) = request.into_parts();
     let (unread, body) = Unread::watch(body);
     let draining = app.draining.load(Ordering::Relaxed) && !ANSWERED_WHILE_DRAINING.contains(&route.as_str());
     let admitted = if draining { Err(Refusal::Draining) } else { head::check(&head) };
@@ -88,19 +71,22 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     };
     // A handler keeps no state that a panic could leave half changed: what it shares is behind locks
     // that are taken over as they are, and transactions roll back.
-    let answer = ORIGIN.scope(origin.clone(), answer);
-    let mut response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
+    let mut response = AssertUnwindSafe(visit.spend(answer)).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(%request_id, "a handler panicked");
         Refused(Refusal::Internal).into_response()
     });
     packing::restore(&mut response);
     let facts = response.extensions_mut().remove::<Facts>().unwrap_or_default();
     let entry = response.extensions_mut().remove();
-    let code = response.extensions_mut().remove::<Refusal>().map(|refusal| {
-        response = render(&refusal, &request_id);
-        refusal.code()
-    });
+    let refusal = response.extensions_mut().remove::<Refusal>();
+    if let Some(refusal) = &refusal {
+        response = render(refusal, &request_id);
+    }
+    let code = refusal.as_ref().map(Refusal::code);
     add_headers(response.headers_mut(), &request_id, &route);
+    if let Some(key_id) = visit.key_id() {
+        app.rates.add_fields(key_id, refusal.as_ref(), response.headers_mut());
+    }
     if unread.is_left() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -115,7 +101,7 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
         "request"
     );
     if let Some(entry) = entry {
-        audit::run(&origin, &entry);
+        audit::run(visit.origin(), &entry);
     }
     response
 }

@@ -8,9 +8,9 @@ use faces::groups::Refusal;
 /// The most header fields of a request (rules §10). hyper is told a larger number, so that we answer.
 pub(super) const MAX_FIELDS: usize = 64;
 /// The most bytes of all names and values together (rules §10).
-const MAX_HEADERS: usize = 32 << 10;
+pub(super) const MAX_HEADERS: usize = 32 << 10;
 /// The most bytes of the request target (rules §10).
-const MAX_TARGET: usize = 8 << 10;
+pub(super) const MAX_TARGET: usize = 8 << 10;
 
 /// Refuses a request for its head alone.
 pub(super) fn check(head: &request::Parts) -> Result<(), Refusal> {

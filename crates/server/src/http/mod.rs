@@ -3,6 +3,7 @@
 pub(crate) mod admission;
 mod answer;
 mod body;
+mod capabilities;
 mod changes;
 pub(crate) mod connection;
 mod credentials;
@@ -12,14 +13,18 @@ mod following;
 mod gate;
 mod groups;
 mod head;
+mod memory;
 mod packing;
 pub(crate) mod places;
+pub(crate) mod rates;
 mod runs;
 mod stall;
 mod subject;
 mod system;
 pub(crate) mod tls;
+mod turned_away;
 mod unread;
+mod visit;
 mod write;
 
 use std::sync::Arc;
@@ -33,26 +38,51 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::service::Service;
-use admission::Admission;
+use admission::{Door, KeyDesk, READS, WRITES};
 use answer::Refused;
+pub(crate) use capabilities::Settings;
 use faces::groups::Refusal;
 use followers::Followers;
+use memory::Memory;
+use rates::Rates;
+use turned_away::TurnedAway;
 
 /// What every handler can reach.
 pub(crate) struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) draining: AtomicBool,
-    admission: Admission,
+    writes: Arc<Door>,
+    reads: Arc<Door>,
+    keys: KeyDesk,
+    turned_away: TurnedAway,
+    memory: Arc<Memory>,
+    rates: Rates,
     followers: Arc<Followers>,
     openapi: Bytes,
+    capabilities: Bytes,
 }
 
 impl App {
-    pub(crate) fn new(service: Arc<Service>, metrics: PrometheusHandle) -> anyhow::Result<Self> {
-        let openapi = serde_json::to_vec(&openapi())?.into();
-        let (admission, followers) = (Admission::new(), Followers::new());
-        Ok(Self { service, metrics, draining: AtomicBool::new(false), admission, followers, openapi })
+    pub(crate) fn new(
+        service: Arc<Service>,
+        metrics: PrometheusHandle,
+        settings: &Settings,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            service,
+            metrics,
+            draining: AtomicBool::new(false),
+            writes: Door::new(WRITES),
+            reads: Door::new(READS),
+            keys: KeyDesk::new(),
+            turned_away: TurnedAway::default(),
+            memory: Memory::new(),
+            rates: Rates::new(settings.rates),
+            followers: Followers::new(),
+            openapi: serde_json::to_vec(&openapi())?.into(),
+            capabilities: serde_json::to_vec(&capabilities::capabilities(settings))?.into(),
+        })
     }
 
     /// From now on requests are refused, and streams end: they would hold up the end for ever.
@@ -86,11 +116,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .route("/version", get(system::version))
+        .route("/capabilities", get(system::capabilities))
         .route("/metrics", get(system::metrics))
         .route("/openapi.json", get(system::openapi))
         .merge(docs)
         .method_not_allowed_fallback(async || Refused(Refusal::MethodNotAllowed))
         .fallback(async || Refused(Refusal::NotFound))
+        .layer(from_fn_with_state(Arc::clone(&app), memory::count_answer))
         .layer(map_response(packing::remember))
         .layer(packing::layer())
         .layer(from_fn_with_state(Arc::clone(&app), gate::gate))

@@ -23,6 +23,11 @@ impl<T> Stall<T> {
         Self { inner, limit, waiting: None }
     }
 
+    /// The stream itself, for which no deadline runs.
+    pub(super) const fn inner(&self) -> &T {
+        &self.inner
+    }
+
     fn judge<R>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if result.is_ready() {
             self.waiting = None;

@@ -31,6 +31,11 @@ pub(super) async fn version() -> Response {
     json(200, concat!(r#"{"name":"rosterd","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#))
 }
 
+/// `GET /capabilities`: every limit in force.
+pub(super) async fn capabilities(State(app): State<Arc<App>>) -> Response {
+    json(200, app.capabilities.clone())
+}
+
 /// `GET /metrics`: Prometheus text format.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())

@@ -11,12 +11,13 @@ use faces::groups::{self, Handling, Mode, Note, Reading, Refusal, WriteQuery};
 use sha2::{Digest as _, Sha256};
 
 use super::App;
+use super::admission::Place;
 use super::answer::{Refused, of_written};
-use super::body::{self, Encoding};
+use super::body::{self, Encoding, Received};
 use super::credentials::{admit, blocking};
-use super::gate::RequestId;
 use super::groups::{only, texts, with_facts};
 use super::subject::Subject;
+use super::visit;
 use crate::audit::Entry;
 use crate::auth::{Principal, Scope};
 use crate::metrics::Tally;
@@ -76,10 +77,14 @@ pub(super) async fn write(app: &Arc<App>, request: Request, call: Call) -> Resul
     let (head, body) = request.into_parts();
     let principal = admit(app, &head.headers, Scope::GroupsWrite).await?;
     let asked = Asked::read(&head, call)?;
-    let bytes = if asked.encoding.is_some() { body::receive(body).await? } else { Bytes::new() };
-    let _place = app.admission.enter().await?;
-    let (sender, service) = (principal.clone(), Arc::clone(&app.service));
-    let (answer, tally) = blocking(move || asked.carry_out(&service, sender, bytes)).await?;
+    let received = match asked.encoding {
+        Some(encoding) => Some(body::receive(body, encoding, app.memory.hold(principal.tenant)).await?),
+        None => None,
+    };
+    let places = received.as_ref().map_or(1, Received::places);
+    let place = app.writes.enter(principal.tenant, places).await?;
+    let (app, sender) = (Arc::clone(app), principal.clone());
+    let (answer, tally) = blocking(move || asked.carry_out(&app, sender, received, place)).await?;
     Ok(with_facts(answer, principal, tally))
 }
 
@@ -116,22 +121,25 @@ impl Asked {
             idempotency_key: groups::idempotency_key(&keys)?,
             route: format!("{} {} {handling:?} {expected:?}", head.method, head.uri),
             expected,
-            request_id: head.extensions.get::<RequestId>().cloned().unwrap_or_default().0,
+            request_id: visit::origin().request_id,
             call,
         })
     }
 
-    /// Does it, and writes the answer.
+    /// Does it, and writes the answer. The place is free again when nothing is left to do.
     fn carry_out(
         self,
-        service: &Arc<Service>,
+        app: &App,
         sender: Principal,
-        bytes: Bytes,
+        received: Option<Received>,
+        _place: Place,
     ) -> Result<(Response, Option<Tally>), Refused> {
-        let tenant = sender.tenant;
-        let bytes = self.encoding.map_or(Ok(bytes.clone()), |encoding| body::decode(bytes, encoding))?;
+        let (service, tenant) = (&app.service, sender.tenant);
+        let body = received.map(Received::decode).transpose()?;
+        let bytes = body.as_ref().map(|body| body.bytes.clone()).unwrap_or_default();
         let (intent, reading) = self.reading(service, tenant, &bytes)?;
         let batch = Batch::new(tenant, reading.records).map_err(Refusal::from)?;
+        app.rates.count_records(&sender.key_id, batch.records.len())?;
         let batch = Arc::new(batch.intending(intent).expecting(self.expected.clone()));
         let notes = Arc::new(reading.notes);
         let once = self

@@ -198,7 +198,7 @@ fn follow(client: &Client, mut random: Option<Random>) -> Mirror {
             Ok(events) => events,
             // Connections that were left are noticed in a moment.
             Err(answer) => {
-                assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+                assert_eq!((answer.status, answer.header("retry-after").is_some()), (503, true));
                 thread::yield_now();
                 continue;
             }
@@ -406,7 +406,7 @@ fn a_key_has_so_many_streams() {
     let begin = |client: &Client| Events::begin(&client.get(STREAM));
     let mut present: Vec<Events> = (0..16).map(|_| begin(&server.client).unwrap()).collect();
     let Err(answer) = begin(&server.client) else { panic!("one too many") };
-    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    assert_eq!((answer.status, answer.header("retry-after").is_some()), (503, true));
     assert_eq!(answer.json()["code"], "UNAVAILABLE");
     let mut others = begin(&other).unwrap();
     // One that goes without a word makes room, once somebody has asked for it.

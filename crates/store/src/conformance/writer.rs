@@ -8,13 +8,14 @@ use directory::{TenantId, Timestamp};
 
 use super::Case;
 use super::desk::{Desk, create, id, key};
-use crate::StoreError;
+use crate::{ReadFor, StoreError};
 
 pub(super) const CASES: &[Case] = &[
     ("jobs take effect in the order of the queue", order),
     ("a job that fails takes back only its own changes", failing_job),
     ("a job that goes on after a failed write fails", swallowed_failure),
     ("a job that writes nothing changes nothing", no_writes),
+    ("whatever is read for, it is read as it was written", read_for),
     ("a closed store refuses", closing),
 ];
 
@@ -50,6 +51,17 @@ fn behind_a_blocked_writer(
         let fates = others.join().expect("submitted");
         fates.into_iter().map(|fate| fate.recv().expect("told")).collect()
     })
+}
+
+fn read_for(desk: &Desk) {
+    let tenant = desk.tenant("a");
+    for number in 1..=3 {
+        desk.write(move |tx| tx.apply(tenant, &[create(number, &[])], Timestamp(number))).expect("applied");
+        for purpose in [ReadFor::Answers, ReadFor::Plans, ReadFor::Keys] {
+            let seen = crate::read_for(desk.store(), purpose, |reader| reader.revision(tenant));
+            assert_eq!(seen, Ok(number), "{purpose:?}");
+        }
+    }
 }
 
 fn order(desk: &Desk) {

@@ -18,8 +18,12 @@ const STATEMENTS: usize = 64;
 pub(super) enum Role {
     /// The one writer of a server. Its cache holds the pages of a whole group commit.
     Writer,
-    /// One of the readers of a server; it cannot write.
-    Reader,
+    /// Reads answers for a server; it cannot write.
+    Answers,
+    /// Reads what plans need; it cannot write.
+    Plans,
+    /// Looks up access keys; it cannot write.
+    Keys,
     /// Moves what is committed from the log into the data file.
     Checkpointer,
     /// Does the work of one command.
@@ -30,14 +34,15 @@ impl Role {
     const fn cache_kib(self) -> i64 {
         match self {
             Self::Writer => 64 * 1024,
-            Self::Reader => 16 * 1024,
-            Self::Checkpointer | Self::Admin => 2 * 1024,
+            Self::Plans => 16 * 1024,
+            Self::Answers => 8 * 1024,
+            Self::Keys | Self::Checkpointer | Self::Admin => 2 * 1024,
         }
     }
 
     const fn flags(self) -> OpenFlags {
         let access = match self {
-            Self::Reader => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Self::Answers | Self::Plans | Self::Keys => OpenFlags::SQLITE_OPEN_READ_ONLY,
             Self::Writer | Self::Checkpointer | Self::Admin => OpenFlags::SQLITE_OPEN_READ_WRITE,
         };
         access.union(OpenFlags::SQLITE_OPEN_NO_MUTEX)

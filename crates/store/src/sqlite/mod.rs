@@ -39,10 +39,12 @@ pub(crate) use self::files::exist_in as exists;
 use self::files::{DataDir, Lock};
 use self::readers::Readers;
 use self::writer::{Health, Writer};
-use crate::{Done, Options, Purpose, ReadJob, Store, StoreError, WriteJob, observed};
+use crate::{Done, Options, Purpose, ReadFor, ReadJob, Store, StoreError, WriteJob, observed};
 
 /// Older ones can damage a file when two connections checkpoint at once (`WAL-reset bug`).
 const OLDEST_SQLITE: i32 = 3_051_003;
+/// Connections that look up access keys: such a look takes microseconds.
+const KEY_READERS: usize = 2;
 
 pub(crate) fn open(path: &Path, options: &Options) -> Result<Box<dyn Store>, StoreError> {
     check_version(rusqlite::version_number())?;
@@ -83,7 +85,9 @@ fn open_admin(path: &Path) -> Result<Admin, StoreError> {
 
 /// The store of a server.
 struct Serving {
-    readers: Readers,
+    answers: Readers,
+    plans: Readers,
+    keys: Readers,
     writer: Writer,
     checkpointer: Checkpointer,
     lock: Mutex<Option<Lock>>,
@@ -99,9 +103,11 @@ impl Serving {
         ready(&connection)?;
         let (health, signal) = (Arc::new(Health::default()), Arc::new(Signal::default()));
         let log = connection::open(&file, Role::Checkpointer)?;
-        let readers = options.readers.unwrap_or_else(default_readers);
+        let readers = options.readers.unwrap_or_else(default_readers).get();
         Ok(Self {
-            readers: Readers::open(&file, readers.get())?,
+            answers: Readers::open(&file, Role::Answers, readers)?,
+            plans: Readers::open(&file, Role::Plans, readers)?,
+            keys: Readers::open(&file, Role::Keys, KEY_READERS)?,
             writer: Writer::start(connection, options.queue, &health, Arc::clone(&signal))?,
             checkpointer: Checkpointer::start(log, &health, &signal)?,
             lock: Mutex::new(Some(lock)),
@@ -123,7 +129,16 @@ fn default_readers() -> NonZeroUsize {
 
 impl Store for Serving {
     fn read(&self, job: ReadJob<'_>) -> Result<(), StoreError> {
-        self.readers.read(job)
+        self.answers.read(job)
+    }
+
+    fn read_for(&self, purpose: ReadFor, job: ReadJob<'_>) -> Result<(), StoreError> {
+        match purpose {
+            ReadFor::Answers => &self.answers,
+            ReadFor::Plans => &self.plans,
+            ReadFor::Keys => &self.keys,
+        }
+        .read(job)
     }
 
     fn write(&self, job: WriteJob, done: Done) -> Result<(), StoreError> {
@@ -136,7 +151,9 @@ impl Store for Serving {
 
     fn close(&self) {
         self.writer.close();
-        self.readers.close();
+        for readers in [&self.answers, &self.plans, &self.keys] {
+            readers.close();
+        }
         // Last, because whoever closes last tidies the log away.
         self.checkpointer.close();
         lock(&self.lock).take();

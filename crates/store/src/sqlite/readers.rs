@@ -22,8 +22,8 @@ struct State {
 }
 
 impl Readers {
-    pub(super) fn open(file: &Path, count: usize) -> Result<Self, StoreError> {
-        let idle = (0..count).map(|_| connection::open(file, Role::Reader)).collect::<Result<_, _>>()?;
+    pub(super) fn open(file: &Path, role: Role, count: usize) -> Result<Self, StoreError> {
+        let idle = (0..count).map(|_| connection::open(file, role)).collect::<Result<_, _>>()?;
         Ok(Self { state: Mutex::new(State { idle, closed: false }), returned: Condvar::new() })
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::groups::limits::MAX_PAGE;
 use crate::groups::listing::LIMIT;
 use crate::groups::query::DRY_RUN;
-use crate::groups::refusal::{BrokenJson, Refusal};
+use crate::groups::refusal::{BrokenJson, Rate, Refusal};
 use crate::groups::shape::GROUPS;
 use crate::groups::write::refused_record;
 
@@ -81,6 +81,7 @@ pub(super) fn of_every_call(scope: &'static str) -> Vec<Refused> {
         Refusal::ExpectationFailed,
         Refusal::Internal,
         Refusal::NotImplemented { reason: "TRANSFER_CODING" },
+        Refusal::RateLimited { rate: Rate::Requests, seconds: 1 },
         Refusal::Unavailable,
         Refusal::Draining,
     ])
@@ -157,6 +158,12 @@ pub(super) fn responses(refusals: &[Refused]) -> Map<String, Value> {
     responses
 }
 
+/// The header fields that tell the limits of a key.
+pub(super) fn rates() -> Value {
+    let field = |name: &str| json!({ "$ref": format!("#/components/headers/{name}") });
+    json!({ "RateLimit": field("RateLimit"), "RateLimit-Policy": field("RateLimit-Policy") })
+}
+
 fn response(status: u16) -> Value {
     let mut response = json!({
         "description": "Refused, for one of the reasons among the examples.",
@@ -167,9 +174,12 @@ fn response(status: u16) -> Value {
     });
     let header = match status {
         401 => Some(("WWW-Authenticate", "The scheme to use: Bearer.")),
-        503 => Some(("Retry-After", "Seconds to wait.")),
+        429 | 503 => Some(("Retry-After", "Seconds to wait.")),
         _ => None,
     };
+    if status == 429 {
+        response["headers"] = rates();
+    }
     if let Some((name, about)) = header {
         response["headers"][name] = json!({ "description": about, "schema": { "type": "string" } });
     }
@@ -212,14 +222,15 @@ mod tests {
             Refusal::IdempotencyKeyInUse => 24,
             Refusal::IdempotencyKeyReused => 25,
             Refusal::RunNotFound => 26,
+            Refusal::RateLimited { .. } => 27,
         }
     }
 
     #[test]
     fn every_refusal_is_described() {
         let described: BTreeSet<usize> = all().iter().map(number).collect();
-        assert_eq!(described, (0..27).collect());
+        assert_eq!(described, (0..28).collect());
         let codes: BTreeSet<&str> = all().iter().map(Refusal::code).collect();
-        assert_eq!(codes.len(), 26, "only FORBIDDEN has two causes");
+        assert_eq!(codes.len(), 27, "only FORBIDDEN has two causes");
     }
 }

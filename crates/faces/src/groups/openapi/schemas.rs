@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::problems;
 use crate::groups::fields::{Member, Null, RULES, Rule};
-use crate::groups::refusal::{BrokenJson, InvalidRequest, Refusal};
+use crate::groups::refusal::{BrokenJson, InvalidRequest, Rate, Refusal};
 use crate::groups::shape::KEYS;
 use crate::groups::wire::Kind;
 use crate::groups::write::{EXTERNAL_REFERENCE_TYPE_CHANGED, SIMILAR_REFERENCE_EXISTS, UNKNOWN_FIELD};
@@ -327,6 +327,7 @@ fn problem() -> Value {
     let types: Vec<String> = codes.iter().map(|code| Kind(code).to_string()).collect();
     let broken = BrokenJson::ALL.into_iter().map(BrokenJson::as_str);
     let invalid = InvalidRequest::ALL.into_iter().map(InvalidRequest::as_str);
+    let rates = Rate::ALL.into_iter().map(Rate::as_str);
     let number = json!({ "type": "integer", "minimum": 0 });
     let properties = json!({
         "type": { "enum": types },
@@ -337,7 +338,7 @@ fn problem() -> Value {
         "reason": {
             "type": "string",
             "description": "The exact cause, where the code is a class of several.",
-            "examples": broken.chain(invalid).collect::<Vec<_>>(),
+            "examples": broken.chain(invalid).chain(rates).collect::<Vec<_>>(),
         },
         "requestId": { "type": "string", "description": "As in the header X-Request-Id." },
         "field": { "type": "string", "description": "The member or parameter at fault." },
@@ -353,6 +354,27 @@ fn problem() -> Value {
             "description": "Every fault of the one record that was sent, most important first.",
             "items": reference("Error"),
         },
+        "retryAfter": { "type": "integer", "minimum": 1, "description": "As in the header Retry-After." },
     });
     closed(&properties, &["type", "title", "status", "detail", "code", "requestId"])
+}
+
+/// The answer of `/capabilities`: objects of numbers, by name.
+pub(super) fn of_capabilities() -> Value {
+    let text = json!({ "type": "string" });
+    let texts = json!({ "type": "array", "items": text });
+    let limit = json!({
+        "type": ["integer", "object", "null"],
+        "additionalProperties": { "type": "integer", "minimum": 0 },
+    });
+    let encodings = closed(&json!({ "accepted": texts, "answered": texts }), &["accepted", "answered"]);
+    let properties = json!({
+        "name": text,
+        "version": text,
+        "engine": text,
+        "faces": texts,
+        "encodings": encodings,
+        "limits": { "type": "object", "additionalProperties": limit },
+    });
+    closed(&properties, &["name", "version", "engine", "faces", "encodings", "limits"])
 }

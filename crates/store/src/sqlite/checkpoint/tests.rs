@@ -41,7 +41,7 @@ fn a_long_log_starts_anew_while_the_writer_pauses() {
 fn a_reader_in_the_way_delays_but_does_not_block() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut rounds, writer) = rounds(directory.path());
-    let reader = connection::open(&directory.path().join("rosterd.db"), Role::Reader).expect("opens");
+    let reader = connection::open(&directory.path().join("rosterd.db"), Role::Answers).expect("opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM tenants").expect("reads");
     fill(&writer);
     rounds.keep_up();
