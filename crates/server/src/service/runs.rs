@@ -72,6 +72,11 @@ impl Planned {
     }
 
     /// What it comes to where nothing is written.
+    pub(super) fn into_done(self) -> Done {
+        Done { outcome: self.plan.outcome, recorded: self.recorded, wrote: false }
+    }
+
+    /// The same for a plan that a job may need again.
     pub(super) fn done(&self) -> Done {
         Done { outcome: self.plan.outcome.clone(), recorded: self.recorded.clone(), wrote: false }
     }
