@@ -113,7 +113,7 @@ impl Service {
             if execution == Execution::DryRun || planned.plan.writes.is_empty() {
                 // Asked after reading: "unchanged" is an acknowledgement of what was read.
                 self.store.check()?;
-                return Ok(planned.done(view).leave());
+                return Ok(planned.into_done(view).leave());
             }
             let (service, batch, begun) = (Arc::clone(self), Arc::clone(batch), Arc::clone(&begun));
             self.write(batch.tenant, move |transaction| {

@@ -76,6 +76,11 @@ impl Planned {
     }
 
     /// What it comes to where nothing is written.
+    pub(super) fn into_done(self, view: Option<GroupView>) -> Done {
+        Done { outcome: self.plan.outcome, recorded: self.recorded, wrote: false, view }
+    }
+
+    /// The same for a plan that a job may need again.
     pub(super) fn done(&self, view: Option<GroupView>) -> Done {
         Done { outcome: self.plan.outcome.clone(), recorded: self.recorded.clone(), wrote: false, view }
     }
