@@ -12,6 +12,7 @@
 //! | parents, cycles, depth | `plan::hierarchy` |
 //! | what changes, and that nothing changes | `plan::diff` |
 //! | codes and their precedence | [`outcome`] |
+//! | which groups a text finds | [`search`] |
 
 pub mod batch;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod model;
 pub mod outcome;
 pub mod plan;
 pub mod query;
+pub mod search;
 pub mod snapshot;
 pub mod write;
 
@@ -32,5 +34,6 @@ pub use model::{
 pub use outcome::{Change, Code, Failure, Field, Outcome, RecordOutcome, RecordResult, Value, Warning};
 pub use plan::{DEPTH_LIMIT, Plan, PlanContext, plan};
 pub use query::{Filter, GroupView, Life, Listed, Page, Place, Tree, TreePage, TreePlace};
+pub use search::{Found, Search, SearchFault, SearchPage, SearchPlace, Stamp, Words};
 pub use snapshot::{Ancestor, FreeIds, HierarchyNeeds, Needs, Snapshot, needs, needs_hierarchy};
 pub use write::{IdOrigin, Write};
