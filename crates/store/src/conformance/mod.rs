@@ -7,6 +7,7 @@ mod identity;
 mod ids;
 mod reading;
 mod references;
+mod searching;
 mod stamps;
 mod stored_answers;
 mod tenants;
@@ -37,6 +38,7 @@ const SUITE: &[&[Case]] = &[
     hierarchy::CASES,
     stamps::CASES,
     reading::CASES,
+    searching::CASES,
     access_keys::CASES,
     stored_answers::CASES,
     writer::CASES,

@@ -16,6 +16,7 @@ mod migrate;
 mod read;
 mod readers;
 mod rows;
+mod search;
 mod session;
 mod stored_answers;
 mod tenants;
@@ -35,8 +36,9 @@ use self::connection::Role;
 pub(crate) use self::files::exist_in as exists;
 use self::files::{DataDir, Lock};
 use self::readers::Readers;
+use self::search::Following;
 use self::writer::{Health, Writer};
-use crate::{Done, Options, Purpose, ReadJob, Store, StoreError, WriteJob, observed};
+use crate::{Done, Indexing, Options, Purpose, ReadJob, Store, StoreError, WriteJob, observed};
 
 /// Older ones can damage a file when two connections checkpoint at once (`WAL-reset bug`).
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -83,6 +85,7 @@ struct Serving {
     readers: Readers,
     writer: Writer,
     checkpointer: Checkpointer,
+    search: Option<Following>,
     lock: Mutex<Option<Lock>>,
 }
 
@@ -94,13 +97,19 @@ impl Serving {
         let file = dir.data_file();
         let connection = connection::open(&file, Role::Writer)?;
         ready(&connection)?;
-        let (health, signal) = (Arc::new(Health::default()), Arc::new(Signal::default()));
+        let search = match options.indexing {
+            Indexing::On => Some(Following::start(&dir)?),
+            Indexing::Off => None,
+        };
+        let wake = search.as_ref().map(Following::wake);
+        let (health, signal) = (Arc::new(Health::default()), Arc::new(Signal::followed_by(wake)));
         let log = connection::open(&file, Role::Checkpointer)?;
         let readers = options.readers.unwrap_or_else(default_readers);
         Ok(Self {
-            readers: Readers::open(&file, readers.get())?,
+            readers: Readers::open(&file, readers.get(), search.as_ref().map(Following::index))?,
             writer: Writer::start(connection, options.queue, &health, Arc::clone(&signal))?,
             checkpointer: Checkpointer::start(log, &health, &signal)?,
+            search,
             lock: Mutex::new(Some(lock)),
         })
     }
@@ -133,6 +142,9 @@ impl Store for Serving {
 
     fn close(&self) {
         self.writer.close();
+        if let Some(search) = &self.search {
+            search.close();
+        }
         self.readers.close();
         // Last, because whoever closes last tidies the log away.
         self.checkpointer.close();
