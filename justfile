@@ -32,3 +32,7 @@ generate:
 # How planning grows with the batch and with the tenant
 bench-plan:
     cargo run --release --locked --package rosterd-bench
+
+# What a search costs at 10⁶ groups, and what its index costs a first load
+bench-search *GROUPS:
+    cargo run --release --locked --package rosterd-bench --bin search {{GROUPS}}

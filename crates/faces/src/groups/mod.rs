@@ -1,7 +1,7 @@
 //! Contract 1: groups under `/v3`, JSON on the wire.
 //!
 //! [`read`] turns a request body into records and [`write()`] an outcome into the answer, [`write_group`],
-//! [`write_list`] and [`write_tree`] serve the reads, [`Refusal`] is every answer to a request that is refused as a
+//! [`write_list`], [`write_found`] and [`write_tree`] serve the reads, [`Refusal`] is every answer to a request that is refused as a
 //! whole, and [`openapi`] describes it all. The fields of a record stand in one table (`fields`) that
 //! drives the reader, the messages and the description.
 //!
@@ -24,11 +24,14 @@
 //! | a cursor is good for the list and the conditions that it was made with | `queries::cursors_of_other_lists` |
 //! | conditions that cannot be met by any group's fields are refused, an unknown parent is one without children | `queries::conditions` |
 //! | a tree's cursor is good for its depth, and for as long as its place is in the tree | `queries::trees` |
+//! | a text to search for has 1 to 255 characters, at least one letter or digit, and at most 16 words | `queries::searches` |
+//! | a search's cursor is good for the words, however they were written | `queries::searches` |
 //! | a misspelt `dryRun` parameter is refused, other unknown parameters of a write are ignored | `queries::upsert` |
 
 mod cursor;
 mod etag;
 mod fields;
+mod found;
 mod idempotency;
 pub mod limits;
 mod listing;
@@ -51,4 +54,4 @@ pub use prefer::{Handling, handling};
 pub use query::{Mode, UpsertQuery};
 pub use read::{Note, Reading, read};
 pub use refusal::{Bounds, BrokenJson, InvalidRequest, Refusal};
-pub use write::{Reply, write, write_group, write_list, write_tree};
+pub use write::{Reply, write, write_found, write_group, write_list, write_tree};

@@ -29,6 +29,7 @@ mod refusals;
 mod rehearsal;
 mod rules;
 mod samples;
+mod search;
 mod shutdown;
 mod tenants;
 mod tls;
