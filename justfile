@@ -46,3 +46,6 @@ overload SECONDS="60":
 slowloris SECONDS="30":
     cargo build --release --locked --package rosterd --package rosterd-bench
     ${CARGO_TARGET_DIR:-target}/release/load slowloris {{SECONDS}}
+# What a search costs at 10⁶ groups, and what its index costs a first load
+bench-search *GROUPS:
+    cargo run --release --locked --package rosterd-bench --bin search {{GROUPS}}

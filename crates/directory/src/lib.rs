@@ -13,6 +13,7 @@
 //! | what changes, and that nothing changes | `plan::diff` |
 //! | which groups may be archived and restored | `plan::life` |
 //! | codes and their precedence | [`outcome`] |
+//! | which groups a text finds | [`search`] |
 
 pub mod batch;
 pub mod clock;
@@ -22,6 +23,7 @@ pub mod outcome;
 pub mod plan;
 pub mod query;
 pub mod run;
+pub mod search;
 pub mod snapshot;
 pub mod write;
 
@@ -37,5 +39,6 @@ pub use query::{
     ChangePlace, Changes, Filter, GroupView, Life, Listed, Page, Place, Tree, TreePage, TreePlace,
 };
 pub use run::{Counts, Failures, RecordedRun, Run, RunFilter, RunId, RunList, RunPage, Success};
+pub use search::{Found, Search, SearchFault, SearchPage, SearchPlace, Stamp, Words};
 pub use snapshot::{Ancestor, FreeIds, HierarchyNeeds, Needs, Snapshot, needs, needs_hierarchy};
 pub use write::{IdOrigin, Write};

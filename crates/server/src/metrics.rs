@@ -35,6 +35,7 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!("rosterd_records_total", "Records of batches, by face and outcome");
     describe_gauge!("rosterd_change_streams", "Clients that follow the changes");
     describe_gauge!("rosterd_store_queue_depth", "Batches that wait for the writer");
+    describe_gauge!("rosterd_search_behind", "Commits that the index for searches has not taken in yet");
     describe_histogram!("rosterd_store_commit_jobs", "Batches made durable by one commit");
     describe_histogram!("rosterd_store_commit_records", "Groups written by one commit");
     describe_histogram!("rosterd_store_commit_seconds", Unit::Seconds, "Time of one commit");

@@ -17,8 +17,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use directory::{
-    ChangePlace, Changes, Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
-    RecordedRun, RunFilter, RunId, RunList, RunPage, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
+    ChangePlace, Changes, Filter, Found, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
+    RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Snapshot, TenantId, Timestamp, Tree,
+    TreePage, Write,
 };
 
 pub use waiting::{read, read_for, write};
@@ -51,12 +52,23 @@ pub struct Options {
     pub readers: Option<NonZeroUsize>,
     /// How many writes may wait before [`StoreError::Overloaded`].
     pub queue: usize,
+    /// Whether an index for searches is kept up to date.
+    pub indexing: Indexing,
+}
+
+/// Whether a server keeps an index for searches. They are right without one, and slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Indexing {
+    /// It does, in the background.
+    On,
+    /// It does not: to measure and to test what that makes of everything else.
+    Off,
 }
 
 impl Options {
     /// The defaults for this purpose.
     pub const fn new(purpose: Purpose) -> Self {
-        Self { purpose, readers: None, queue: 1024 }
+        Self { purpose, readers: None, queue: 1024, indexing: Indexing::On }
     }
 }
 
@@ -78,6 +90,15 @@ pub trait Reader {
     /// One page of the tenant's groups that a filter lets through, in ascending order of ids. The work for
     /// a page is bounded: where few groups of many are let through, it may end before it is full.
     fn list(&mut self, tenant: TenantId, filter: &Filter, page: Page) -> Result<Listed, StoreError>;
+    /// One page of the tenant's groups that a text finds and a filter lets through. `None` where the page
+    /// should start at a place that is no longer there. The work for a page is bounded. A view in which
+    /// something was read before may have to do without an index: search first.
+    fn search(
+        &mut self,
+        tenant: TenantId,
+        filter: &Filter,
+        page: &SearchPage,
+    ) -> Result<Option<Found>, StoreError>;
     /// One page of the groups above a group, nearest first, archived ones included. A group that is not
     /// there has none.
     fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError>;

@@ -8,9 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use directory::write::Content;
 use directory::{
-    Ancestor, ChangePlace, Changes, ExternalReference, Failure, Filter, Group, GroupId, GroupView,
+    Ancestor, ChangePlace, Changes, ExternalReference, Failure, Filter, Found, Group, GroupId, GroupView,
     HierarchyNeeds, IdOrigin, Listed, LookupKey, Needs, Page, Place, Reach, RecordedRun, ReferenceKey,
-    RunFilter, RunId, RunList, RunPage, Snapshot, TenantId, Timestamp, Tree, TreePage, TreePlace, Write,
+    RunFilter, RunId, RunList, RunPage, SearchPage, SearchPlace, Snapshot, Stamp, TenantId, Timestamp, Tree,
+    TreePage, TreePlace, Words, Write,
 };
 
 use crate::free_ids::free_ids;
@@ -208,6 +209,30 @@ impl Reader for State {
         Ok(Listed { views, next })
     }
 
+    /// In the order of changes: the one place that this engine hands out is one there.
+    fn search(
+        &mut self,
+        tenant: TenantId,
+        filter: &Filter,
+        page: &SearchPage,
+    ) -> Result<Option<Found>, StoreError> {
+        let after = match &page.after {
+            None => Stamp::default(),
+            Some(SearchPlace::Change(stamp)) => *stamp,
+            Some(_) => return Ok(None),
+        };
+        let stamp = |group: &Group| Stamp { revision: group.revision, group: group.id.get() };
+        let mut found: Vec<&Group> = self
+            .groups(tenant)
+            .filter(|group| stamp(group) > after && passes(filter, group) && page.search.finds(&words(group)))
+            .collect();
+        found.sort_by_key(|group| stamp(group));
+        found.truncate(page.limit);
+        let last = found.last().filter(|_| found.len() == page.limit);
+        let next = last.map(|group| SearchPlace::Change(stamp(group)));
+        Ok(Some(Found { views: found.into_iter().map(|group| self.view(tenant, group)).collect(), next }))
+    }
+
     fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError> {
         let above = |group: &Group| group.parent.and_then(|parent| self.group(tenant, parent));
         let first = self.group(tenant, page.after.unwrap_or(of)).and_then(above);
@@ -320,6 +345,15 @@ fn passes(filter: &Filter, group: &Group) -> bool {
         source.as_ref().is_none_or(|wanted| first.is_some_and(|reference| reference.source == *wanted));
     let changed = updated_after.is_none_or(|after| group.updated_at > after);
     lies_there && life.admits(group.is_archived()) && comes_from && changed
+}
+
+fn words(group: &Group) -> Words {
+    let mut words = Words::default();
+    words.add_name(group.name.as_str());
+    for reference in &group.references {
+        words.add_key(reference.key.as_str());
+    }
+    words
 }
 
 fn similar<'g>(groups: impl Iterator<Item = &'g Group>, key: &LookupKey) -> Vec<ExternalReference> {

@@ -5,6 +5,7 @@
 
 mod generate;
 mod laws;
+mod search;
 mod staircase;
 mod values;
 mod world;

@@ -77,6 +77,11 @@ fn check(thread: Thread, after: GroupId) -> u64 {
     mix(thread.0 ^ after.get().cast_unsigned())
 }
 
+/// The check of a cursor that consists of this text.
+pub(super) fn check_of(thread: Thread, text: &str) -> u64 {
+    digest(thread.0, text)
+}
+
 /// Takes a text in, its length first: where one text ends and the next begins makes a difference.
 fn digest(seed: u64, text: &str) -> u64 {
     let words = text

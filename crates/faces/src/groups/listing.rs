@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use directory::{
-    Fault, Filter, Life, LookupKey, Page, Place, ReferenceKey, Source, TenantId, Timestamp, TreePage,
+    Fault, Filter, Life, LookupKey, Page, Place, ReferenceKey, Search, SearchPage, Source, TenantId,
+    Timestamp, TreePage,
 };
 
 use super::cursor::{self, Thread};
 use super::fields::Member;
+use super::found;
 use super::limits::{self, DEFAULT_DEPTH, DEFAULT_PAGE, MAX_DEPTH, MAX_PAGE};
 use super::query::parameters;
 use super::refusal::Refusal;
@@ -16,6 +18,7 @@ pub(crate) const LIMIT: &str = "limit";
 pub(crate) const CURSOR: &str = "cursor";
 pub(super) const SOURCE: &str = Member::Source.rule().name;
 pub(super) const PARENT: &str = Member::Parent.rule().name;
+pub(super) const SEARCH: &str = "search";
 pub(super) const ROOTS: &str = "roots";
 pub(super) const ARCHIVED: &str = "archived";
 pub(super) const DEPTH: &str = "depth";
@@ -31,13 +34,15 @@ pub struct ListQuery {
     pub filter: Filter,
     /// Which page.
     pub page: Page,
+    /// Only groups that a text finds, and which page of them: then this takes the place of `page`.
+    pub search: Option<SearchPage>,
     pub(super) thread: Thread,
 }
 
 impl ListQuery {
     /// Reads the query of `GET /v3/groups`.
     pub fn parse(query: Option<&str>, tenant: TenantId) -> Result<Self, Refusal> {
-        let known = [LIMIT, CURSOR, SOURCE, PARENT, ROOTS, ARCHIVED, UPDATED_AFTER];
+        let known = [LIMIT, CURSOR, SEARCH, SOURCE, PARENT, ROOTS, ARCHIVED, UPDATED_AFTER];
         let given = Given::read(query, &known)?;
         let parent = given.parent()?;
         let filter = Filter {
@@ -50,7 +55,10 @@ impl ListQuery {
             let detail = format!("{ROOTS}=true and {PARENT} exclude each other: roots have no parent.");
             return Err(Refusal::parameter(ROOTS, detail));
         }
-        given.page("groups", tenant, parent, filter)
+        match given.search()? {
+            None => given.page("groups", tenant, parent, filter),
+            Some(search) => given.search_page(search, tenant, parent, filter),
+        }
     }
 
     /// Reads the query of a group's children.
@@ -127,6 +135,11 @@ impl Given {
         self.text(SOURCE).map(Source::parse).transpose().map_err(|fault| faulty(SOURCE, &fault))
     }
 
+    fn search(&self) -> Result<Option<Search>, Refusal> {
+        let search = self.text(SEARCH).map(Search::parse).transpose();
+        search.map_err(|fault| Refusal::parameter(SEARCH, format!("{SEARCH} {fault}.")))
+    }
+
     fn place(&self) -> Result<Place, Refusal> {
         match self.text(ROOTS) {
             None | Some("false") => Ok(Place::Anywhere),
@@ -179,7 +192,24 @@ impl Given {
         let limit = self.number(LIMIT, DEFAULT_PAGE, MAX_PAGE)?;
         let thread = thread(list, tenant, parent.as_ref(), &filter);
         let after = self.after(|text| cursor::read(thread, text))?;
-        Ok(ListQuery { parent, filter, page: Page { after, limit }, thread })
+        Ok(ListQuery { parent, filter, page: Page { after, limit }, search: None, thread })
+    }
+
+    /// The same for the groups that a text finds: their cursor tells of another place.
+    fn search_page(
+        &self,
+        search: Search,
+        tenant: TenantId,
+        parent: Option<LookupKey>,
+        filter: Filter,
+    ) -> Result<ListQuery, Refusal> {
+        let limit = self.number(LIMIT, DEFAULT_PAGE, MAX_PAGE)?;
+        let words = search.words().collect::<Vec<_>>().join(" ");
+        let thread = thread(&format!("groups with {words}"), tenant, parent.as_ref(), &filter);
+        let after = self.after(|text| found::read(thread, text))?;
+        let page = Page { after: None, limit };
+        let search = Some(SearchPage { search, after, limit });
+        Ok(ListQuery { parent, filter, page, search, thread })
     }
 }
 

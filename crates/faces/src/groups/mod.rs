@@ -1,7 +1,7 @@
 //! Contract 1: groups under `/v3`, JSON on the wire.
 //!
 //! [`read`], [`read_keys`] and [`read_one`] turn a request body into records, [`write()`] and [`write_one`] an outcome into the answer, [`write_group`],
-//! [`write_list`] and [`write_tree`] serve the reads, [`Refusal`] is every answer to a request that is refused as a
+//! [`write_list`], [`write_found`] and [`write_tree`] serve the reads, [`Refusal`] is every answer to a request that is refused as a
 //! whole, and [`openapi`] describes it all. The fields of a record stand in one table (`fields`) that
 //! drives the reader, the messages and the description.
 //!
@@ -29,6 +29,8 @@
 //! | with `cascade=true` a result counts the groups archived with it that are no records of their own | `archive::subtrees_are_counted_and_rehearsed` of the server |
 //! | a place in the feed of changes that is above the tenant's revision is `INVALID_CURSOR`: the data is older than the caller's | `changes::a_place_above_the_revision` |
 //! | what is kept of failed records is at most 1 MiB of whole failures; what not every reader of JSON can read is kept as a text | `failures::tests` |
+//! | a text to search for has 1 to 255 characters, at least one letter or digit, and at most 16 words | `queries::searches` |
+//! | a search's cursor is good for the words, however they were written | `queries::searches` |
 //! | a misspelt `dryRun` parameter is refused, other unknown parameters of a write are ignored | `queries::upsert` |
 
 mod changes;
@@ -36,6 +38,7 @@ mod cursor;
 mod etag;
 mod failures;
 mod fields;
+mod found;
 mod idempotency;
 pub mod limits;
 mod listing;
@@ -63,4 +66,4 @@ pub use prefer::{Handling, handling};
 pub use query::{Mode, WriteQuery};
 pub use read::{Note, Reading, Subject, read, read_keys, read_one};
 pub use refusal::{Bounds, BrokenJson, InvalidRequest, Rate, Refusal};
-pub use write::{Reply, write, write_group, write_list, write_one, write_tree};
+pub use write::{Reply, write, write_found, write_group, write_list, write_one, write_tree};

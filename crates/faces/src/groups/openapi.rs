@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use self::problems::Refused;
 use super::fields::Member;
 use super::limits::{DEFAULT_DEPTH, DEFAULT_PAGE, MAX_DEPTH, MAX_PAGE};
-use super::listing::{ARCHIVED, CURSOR, DEPTH, LIMIT, PARENT, ROOTS, SOURCE, UPDATED_AFTER};
+use super::listing::{ARCHIVED, CURSOR, DEPTH, LIMIT, PARENT, ROOTS, SEARCH, SOURCE, UPDATED_AFTER};
+use directory::Search;
 
 /// The `OpenAPI` document of a server of this version.
 pub fn openapi(version: &str) -> Value {
@@ -113,10 +114,12 @@ fn list() -> Value {
         "summary": "List groups",
         "description": "In the order of their ids, those that meet every condition; without conditions all that \
             live. Only a nextCursor of null ends the list: where few groups of many meet the conditions, a page \
-            may hold fewer than limit, even none. A cursor is good for the conditions it was handed out under.",
+            may hold fewer than limit, even none. A cursor is good for the conditions it was handed out under. \
+            With search the order is that of the words found, and groups that changed a moment ago come last.",
         "parameters": [
             limit(),
             next(),
+            searched(),
             condition(SOURCE, "Only groups of this source system.", &schemas::of_field(Member::Source)),
             condition(
                 PARENT,
@@ -200,13 +203,27 @@ fn limit() -> Value {
 }
 
 fn next() -> Value {
-    let schema = json!({ "type": "string", "pattern": "^([0-9a-f]{30,33})?$" });
+    let schema = json!({ "type": "string", "pattern": "^([wcg]?[0-9a-f]+)?$" });
     condition(CURSOR, "The nextCursor of the page before; empty for the first page.", &schema)
 }
 
 fn archived() -> Value {
     let schema = json!({ "enum": ["false", "true", "any"], "default": "false" });
     condition(ARCHIVED, "false lists groups that live, true those that are archived, any both.", &schema)
+}
+
+fn searched() -> Value {
+    json!({
+        "name": SEARCH,
+        "in": "query",
+        "description": "Only groups that a text finds, never out of date: each of its words is the beginning of a \
+            word of the name or of the externalReferenceId, whatever the case and the accents. A reference is \
+            found as it is written, by its parts, and written together: hr-001, 001, hr001. In scripts that \
+            put no spaces between words, any character begins a word. At least one letter or digit, at most 16 \
+            words.",
+        "schema": { "type": "string", "minLength": 1, "maxLength": Search::MAX_CHARACTERS },
+        "example": "child",
+    })
 }
 
 /// A parameter in the query.

@@ -1,12 +1,13 @@
 //! Answers: outcome in, bytes out.
 
 use directory::{
-    Batch, Change, Code, Failure, Fault, Field, GroupView, Intent, Listed, Outcome, Reach, Record,
+    Batch, Change, Code, Failure, Fault, Field, Found, GroupView, Intent, Listed, Outcome, Reach, Record,
     RecordOutcome, RecordResult, Source, Tree, Warning,
 };
 
 use super::cursor;
 use super::fields::{Member, wire_name};
+use super::found;
 use super::listing::{ListQuery, TreeQuery};
 use super::query::Mode;
 use super::read::{Ignored, Note};
@@ -103,6 +104,13 @@ pub fn write_list(listed: &Listed, query: &ListQuery) -> Vec<u8> {
     let next_cursor = listed.next.map(|after| cursor::write(query.thread, after));
     let groups = Each(listed.views.iter().map(group));
     to_json(&GroupPage { groups, next_cursor }, 64 + 512 * listed.views.len())
+}
+
+/// Writes one page of the groups that a search found.
+pub fn write_found(found: &Found, query: &ListQuery) -> Vec<u8> {
+    let next_cursor = found.next.as_ref().map(|after| found::write(query.thread, after));
+    let groups = Each(found.views.iter().map(group));
+    to_json(&GroupPage { groups, next_cursor }, 64 + 512 * found.views.len())
 }
 
 /// Writes one page of a tree: each group with how deep it lies below the one that was asked for.

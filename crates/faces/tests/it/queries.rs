@@ -1,11 +1,11 @@
 //! Query strings and the header `Prefer`.
 
 use directory::{
-    Filter, GroupId, GroupView, Life, Listed, LookupKey, Page, Place, Source, TenantId, Timestamp, Tree,
-    TreePlace,
+    Filter, Found, GroupId, GroupView, Life, Listed, LookupKey, Page, Place, SearchPlace, Source, Stamp,
+    TenantId, Timestamp, Tree, TreePlace,
 };
 use faces::groups::{
-    Handling, ListQuery, Mode, Refusal, TreeQuery, WriteQuery, handling, write_list, write_tree,
+    Handling, ListQuery, Mode, Refusal, TreeQuery, WriteQuery, handling, write_found, write_list, write_tree,
 };
 
 use super::world;
@@ -72,8 +72,10 @@ fn list() {
     }
     check("limit=5&limit=5", Err("only once"));
     check(
-        "search=x",
-        Err("the parameters are limit, cursor, externalReferenceType, parentExternalReferenceId, roots"),
+        "q=x",
+        Err(
+            "the parameters are limit, cursor, search, externalReferenceType, parentExternalReferenceId, roots",
+        ),
     );
     check(&format!("{}=1", "n".repeat(500)), Err("nnn… is not a parameter"));
 }
@@ -235,6 +237,71 @@ fn conditions() {
             panic!("{query}: {refusal:?}")
         };
         assert_eq!((reason.as_str(), named.as_deref()), ("INVALID_PARAMETER", Some(field)), "{query}");
+    }
+}
+
+#[test]
+fn searches() {
+    let parse = |query: &str| ListQuery::parse(Some(query), TenantId(1));
+    let words = |query: &str| {
+        let query = parse(query).unwrap_or_else(|refusal| panic!("{query}: {refusal:?}"));
+        let search = query.search.expect("a search");
+        assert_eq!(search.limit, query.page.limit);
+        search.search.words().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(words("search=%C3%89va+d%27arc&limit=7"), "arc d eva");
+    assert_eq!(words("roots=true&search=HR-001"), "001 hr");
+    assert_eq!(parse("limit=3").expect("a good query").search, None);
+    for (query, told) in [
+        ("search=", "must hold at least one letter or digit"),
+        ("search", "must hold at least one letter or digit"),
+        ("search=%20-%F0%9F%A6%8A", "must hold at least one letter or digit"),
+        ("search=%FF", "must hold at least one letter or digit"),
+        ("search=a&search=a", "only once"),
+        (&format!("search={}", "a".repeat(256)), "is 256 characters long, at most 255"),
+        ("search=a+b+c+d+e+f+g+h+i+j+k+l+m+n+o+p+q", "has 17 different words, at most 16"),
+    ] {
+        let refusal = parse(query).expect_err(query);
+        let Refusal::Validation { reason, field, detail, .. } = refusal else { panic!("{query}") };
+        assert_eq!((reason.as_str(), field.as_deref()), ("INVALID_PARAMETER", Some("search")), "{query}");
+        assert!(detail.starts_with("search ") && detail.contains(told) && detail.ends_with('.'), "{detail}");
+    }
+    let group = GroupId::MAX;
+    let until = Stamp { revision: 1 << 50, group: group.get() };
+    for place in [
+        SearchPlace::Word { until, word: 15, entry: "é\u{10FFFE}0".into(), group },
+        SearchPlace::Word { until: Stamp::default(), word: 0, entry: "".into(), group },
+        SearchPlace::Change(until),
+        SearchPlace::Group(group),
+    ] {
+        check_search_cursor(&place);
+    }
+}
+
+fn check_search_cursor(place: &SearchPlace) {
+    let parse = |query: &str| ListQuery::parse(Some(query), TenantId(1));
+    let found = Found { views: Vec::new(), next: Some(place.clone()) };
+    let body = write_found(&found, &parse("search=b%20A").expect("a good query"));
+    let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+    let cursor = body["nextCursor"].as_str().expect("more");
+    // The same words, however they are written.
+    for query in ["search=a+b", "search=%C3%81-B-a&limit=5"] {
+        let own = parse(&format!("{query}&cursor={cursor}")).expect("an own cursor");
+        assert_eq!(own.search.expect("a search").after.as_ref(), Some(place));
+    }
+    for query in ["search=a", "search=a+b+c", "search=a+b&roots=true", "search=a+b&archived=any", "limit=1"] {
+        check_foreign(&parse(&format!("{query}&cursor={cursor}")));
+    }
+    check_foreign(&ListQuery::parse(Some(&format!("search=a+b&cursor={cursor}")), TenantId(2)));
+    let mut wrong = vec![cursor.to_uppercase(), cursor[1..].to_owned(), format!("{cursor}0")];
+    wrong
+        .extend(["w", "é", "x00", "w%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9"].map(Into::into));
+    wrong.extend((0..cursor.len()).map(|at| {
+        let changed = if &cursor[at..=at] == "0" { "1" } else { "0" };
+        format!("{}{changed}{}", &cursor[..at], &cursor[at + 1..])
+    }));
+    for cursor in wrong {
+        check_foreign(&parse(&format!("search=a+b&cursor={cursor}")));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::Response;
-use directory::{GroupView, Listed};
+use directory::{Found, GroupView, Listed, TenantId};
 use faces::groups::{self, ListQuery, Refusal, TreeQuery};
 
 use super::App;
@@ -16,7 +16,7 @@ use super::subject::Subject;
 use super::write::{Call, write};
 use crate::auth::{Principal, Scope};
 use crate::metrics::Tally;
-use crate::service::Named;
+use crate::service::{Named, Service};
 
 /// `POST /v3/groups/batch-upsert`
 pub(super) async fn batch_upsert(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
@@ -80,14 +80,21 @@ pub(super) async fn list(
     let principal = admit(&app, &headers, Scope::GroupsRead).await?;
     let tenant = principal.tenant;
     let query = ListQuery::parse(query.as_deref(), tenant)?;
-    let body = blocking(move || {
-        let found = app.service.list(tenant, query.parent.as_ref(), &query.filter, query.page)?;
-        // A parent that is not there has no children.
-        let listed = if found == Named::Nobody { Listed::default() } else { only(found)? };
-        Ok(groups::write_list(&listed, &query))
-    })
-    .await?;
+    let body = blocking(move || list_page(&app.service, tenant, &query)).await?;
     Ok(with_facts(json(200, body), principal, None))
+}
+
+/// A page of the list, or of a search in it. A parent that is not there has no children.
+fn list_page(service: &Service, tenant: TenantId, query: &ListQuery) -> Result<Vec<u8>, Refused> {
+    let parent = query.parent.as_ref();
+    let Some(search) = &query.search else {
+        let found = service.list(tenant, parent, &query.filter, query.page)?;
+        let listed = if found == Named::Nobody { Listed::default() } else { only(found)? };
+        return Ok(groups::write_list(&listed, query));
+    };
+    let found = service.search(tenant, parent, &query.filter, search)?;
+    let found = if found == Named::Nobody { Some(Found::default()) } else { only(found)? };
+    Ok(groups::write_found(&found.ok_or_else(Refusal::invalid_cursor)?, query))
 }
 
 /// `GET /v3/groups/{id}/children`, also by reference

@@ -1,6 +1,8 @@
 //! Reads: nothing is planned, the store answers.
 
-use directory::{Filter, GroupId, GroupView, Listed, LookupKey, Page, Place, TenantId, Tree, TreePage};
+use directory::{
+    Filter, Found, GroupId, GroupView, Listed, LookupKey, Page, Place, SearchPage, TenantId, Tree, TreePage,
+};
 use store::{Reader, StoreError};
 
 use super::Service;
@@ -36,6 +38,27 @@ impl Service {
                 reader.list(tenant, &Filter { place: Place::Below(parent), ..filter.clone() }, page)
             }),
         }
+    }
+
+    /// One page of the groups that a text finds and a filter lets through; below one parent, if one is
+    /// named. `None` where the page's start is no longer there.
+    pub(crate) fn search(
+        &self,
+        tenant: TenantId,
+        parent: Option<&LookupKey>,
+        filter: &Filter,
+        page: &SearchPage,
+    ) -> Result<Named<Option<Found>>, StoreError> {
+        let mut filter = filter.clone();
+        if let Some(parent) = parent {
+            // In a view of its own: a search wants to come first. Ids do not change hands.
+            match &self.find(tenant, parent)?[..] {
+                [] => return Ok(Named::Nobody),
+                [view] => filter.place = Place::Below(view.group.id),
+                _ => return Ok(Named::Several),
+            }
+        }
+        self.read(|reader| reader.search(tenant, &filter, page)).map(Named::One)
     }
 
     /// One page of the groups above one.

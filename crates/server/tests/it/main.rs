@@ -38,6 +38,7 @@ mod rules;
 mod runs;
 mod samples;
 mod scopes;
+mod search;
 mod shutdown;
 mod tenants;
 mod tls;

@@ -10,6 +10,7 @@ mod lives;
 mod reading;
 mod references;
 mod runs;
+mod searching;
 mod stamps;
 mod stored_answers;
 mod tenants;
@@ -42,6 +43,7 @@ const SUITE: &[&[Case]] = &[
     lives::CASES,
     reading::CASES,
     changes::CASES,
+    searching::CASES,
     access_keys::CASES,
     stored_answers::CASES,
     runs::CASES,

@@ -24,7 +24,7 @@ impl Admin {
 
 impl Store for Admin {
     fn read(&self, job: ReadJob<'_>) -> Result<(), StoreError> {
-        read_on(lock(&self.connection).as_ref().ok_or_else(closed)?, job)
+        read_on(lock(&self.connection).as_ref().ok_or_else(closed)?, None, job)
     }
 
     fn write(&self, job: WriteJob, done: Done) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::lock;
+use super::search::Wake;
 use super::writer::Health;
 use crate::StoreError;
 
@@ -27,6 +28,8 @@ const LONGEST_QUIET: Duration = Duration::from_secs(10);
 pub(super) struct Signal {
     state: Mutex<State>,
     changed: Condvar,
+    /// Who else wants to know of commits.
+    follower: Option<Arc<Wake>>,
 }
 
 #[derive(Default)]
@@ -43,10 +46,17 @@ enum Event {
 }
 
 impl Signal {
+    pub(super) fn followed_by(follower: Option<Arc<Wake>>) -> Self {
+        Self { follower, ..Self::default() }
+    }
+
     /// The writer made something durable.
     pub(super) fn committed(&self) {
         lock(&self.state).commits += 1;
         self.changed.notify_all();
+        if let Some(follower) = &self.follower {
+            follower.call();
+        }
     }
 
     /// The writer waits here while the log starts anew.

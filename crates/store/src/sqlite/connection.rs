@@ -28,13 +28,18 @@ pub(super) enum Role {
     Checkpointer,
     /// Does the work of one command.
     Admin,
+    /// The one writer of the index for searches, which moves its own log into its file.
+    Indexer,
+    /// Looks into the index for searches; it cannot write.
+    Searcher,
 }
 
 impl Role {
     const fn cache_kib(self) -> i64 {
         match self {
             Self::Writer => 64 * 1024,
-            Self::Plans => 16 * 1024,
+            Self::Indexer => 32 * 1024,
+            Self::Plans | Self::Searcher => 16 * 1024,
             Self::Answers => 8 * 1024,
             Self::Keys | Self::Checkpointer | Self::Admin => 2 * 1024,
         }
@@ -42,10 +47,37 @@ impl Role {
 
     const fn flags(self) -> OpenFlags {
         let access = match self {
-            Self::Answers | Self::Plans | Self::Keys => OpenFlags::SQLITE_OPEN_READ_ONLY,
-            Self::Writer | Self::Checkpointer | Self::Admin => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Self::Answers | Self::Plans | Self::Keys | Self::Searcher => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Self::Writer | Self::Checkpointer | Self::Admin | Self::Indexer => {
+                OpenFlags::SQLITE_OPEN_READ_WRITE
+            }
         };
         access.union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    }
+
+    /// What the index has lost after a power cut, it takes in again.
+    const fn synchronous(self) -> &'static str {
+        match self {
+            Self::Indexer | Self::Searcher => "NORMAL",
+            Self::Writer | Self::Answers | Self::Plans | Self::Keys | Self::Checkpointer | Self::Admin => {
+                "FULL"
+            }
+        }
+    }
+
+    /// Frames after which a commit moves the log into the file.
+    const fn autocheckpoint(self) -> i64 {
+        match self {
+            Self::Indexer => 4096,
+            // The checkpointer does it, so that no commit has to.
+            Self::Writer
+            | Self::Answers
+            | Self::Plans
+            | Self::Keys
+            | Self::Searcher
+            | Self::Checkpointer
+            | Self::Admin => 0,
+        }
     }
 }
 
@@ -72,9 +104,8 @@ pub(super) fn open(file: &Path, role: Role) -> Result<Connection, StoreError> {
     db.pragma_update(None, "mmap_size", 0)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "cache_size", -role.cache_kib())?;
-    db.pragma_update(None, "synchronous", "FULL")?;
-    // The checkpointer does it, so that no commit has to.
-    db.pragma_update(None, "wal_autocheckpoint", 0)?;
+    db.pragma_update(None, "synchronous", role.synchronous())?;
+    db.pragma_update(None, "wal_autocheckpoint", role.autocheckpoint())?;
     Ok(db)
 }
 

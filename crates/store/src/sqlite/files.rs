@@ -13,6 +13,8 @@ const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The name of the data file.
 const DATA_FILE: &str = "rosterd.db";
+/// The name of the file with the index for searches, which can be made anew from the data file.
+const SEARCH_FILE: &str = "search.db";
 
 /// Whether a directory holds a data file.
 pub(crate) fn exist_in(path: &Path) -> bool {
@@ -45,6 +47,10 @@ impl DataDir {
 
     pub(super) fn data_file(&self) -> PathBuf {
         self.path.join(DATA_FILE)
+    }
+
+    pub(super) fn search_file(&self) -> PathBuf {
+        self.path.join(SEARCH_FILE)
     }
 
     /// The lock of the server, if nobody holds it.
@@ -99,7 +105,7 @@ fn create_dir(path: &Path) -> io::Result<()> {
 /// Opens a file for reading and writing; one that is made here is for this user alone. `SQLite` gives its
 /// other files the permissions of the data file.
 #[cfg(unix)]
-fn open_private(path: &Path) -> io::Result<File> {
+pub(super) fn open_private(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
     match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
@@ -115,6 +121,6 @@ fn open_private(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(not(unix))]
-fn open_private(path: &Path) -> io::Result<File> {
+pub(super) fn open_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }

@@ -18,6 +18,7 @@ mod read;
 mod readers;
 mod rows;
 mod runs;
+mod search;
 mod session;
 mod stored_answers;
 mod subtree;
@@ -38,8 +39,9 @@ use self::connection::Role;
 pub(crate) use self::files::exist_in as exists;
 use self::files::{DataDir, Lock};
 use self::readers::Readers;
+use self::search::Following;
 use self::writer::{Health, Writer};
-use crate::{Done, Options, Purpose, ReadFor, ReadJob, Store, StoreError, WriteJob, observed};
+use crate::{Done, Indexing, Options, Purpose, ReadFor, ReadJob, Store, StoreError, WriteJob, observed};
 
 /// Older ones can damage a file when two connections checkpoint at once (`WAL-reset bug`).
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -90,6 +92,7 @@ struct Serving {
     keys: Readers,
     writer: Writer,
     checkpointer: Checkpointer,
+    search: Option<Following>,
     lock: Mutex<Option<Lock>>,
 }
 
@@ -101,15 +104,21 @@ impl Serving {
         let file = dir.data_file();
         let connection = connection::open(&file, Role::Writer)?;
         ready(&connection)?;
-        let (health, signal) = (Arc::new(Health::default()), Arc::new(Signal::default()));
+        let search = match options.indexing {
+            Indexing::On => Some(Following::start(&dir)?),
+            Indexing::Off => None,
+        };
+        let wake = search.as_ref().map(Following::wake);
+        let (health, signal) = (Arc::new(Health::default()), Arc::new(Signal::followed_by(wake)));
         let log = connection::open(&file, Role::Checkpointer)?;
         let readers = options.readers.unwrap_or_else(default_readers).get();
         Ok(Self {
-            answers: Readers::open(&file, Role::Answers, readers)?,
-            plans: Readers::open(&file, Role::Plans, readers)?,
-            keys: Readers::open(&file, Role::Keys, KEY_READERS)?,
+            answers: Readers::open(&file, Role::Answers, readers, search.as_ref().map(Following::index))?,
+            plans: Readers::open(&file, Role::Plans, readers, None)?,
+            keys: Readers::open(&file, Role::Keys, KEY_READERS, None)?,
             writer: Writer::start(connection, options.queue, &health, Arc::clone(&signal))?,
             checkpointer: Checkpointer::start(log, &health, &signal)?,
+            search,
             lock: Mutex::new(Some(lock)),
         })
     }
@@ -151,6 +160,9 @@ impl Store for Serving {
 
     fn close(&self) {
         self.writer.close();
+        if let Some(search) = &self.search {
+            search.close();
+        }
         for readers in [&self.answers, &self.plans, &self.keys] {
             readers.close();
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use directory::{
     Filter, Group, GroupId, GroupView, Life, Listed, LookupKey, Needs, Page, Place, ReferenceKey, TenantId,
 };
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use super::load::{extra_references, load};
 use super::rows::{self, Rows};
@@ -38,12 +38,8 @@ pub(super) fn list(
     filter: &Filter,
     page: Page,
 ) -> Result<Listed, StoreError> {
-    let after = page.after.map_or(0, GroupId::get);
     let mut select = db.prepare_cached(statement(filter))?;
-    let mut found = match filter.place {
-        Place::Below(parent) => select.query((tenant.0, after, parent.get()))?,
-        Place::Anywhere | Place::Roots => select.query((tenant.0, after))?,
-    };
+    let mut found = walk(&mut select, tenant, filter, page.after.map_or(0, GroupId::get))?;
     let (mut rows, mut groups, mut next) = (Rows::default(), Vec::new(), None);
     let mut looked_at = 0;
     while let Some(row) = found.next()? {
@@ -60,8 +56,21 @@ pub(super) fn list(
     Ok(Listed { views: complete(db, tenant, with_parents(db, tenant, groups)?)?, next })
 }
 
+/// The rows of the list's own index from here on.
+pub(super) fn walk<'s>(
+    select: &'s mut CachedStatement<'_>,
+    tenant: TenantId,
+    filter: &Filter,
+    after: i64,
+) -> Result<rusqlite::Rows<'s>, StoreError> {
+    Ok(match filter.place {
+        Place::Below(parent) => select.query((tenant.0, after, parent.get()))?,
+        Place::Anywhere | Place::Roots => select.query((tenant.0, after))?,
+    })
+}
+
 /// The statement that walks along the index which leaves out the most.
-const fn statement(filter: &Filter) -> &'static str {
+pub(super) const fn statement(filter: &Filter) -> &'static str {
     match (filter.place, filter.life) {
         (Place::Below(_), _) => include_str!("sql/list_children.sql"),
         (Place::Roots, _) => include_str!("sql/list_roots.sql"),

@@ -1,11 +1,12 @@
 //! The pool of connections that read.
 
 use std::path::Path;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
 use super::connection::{self, Role};
+use super::search::Index;
 use super::session::Session;
 use super::{closed, lock};
 use crate::{ReadJob, StoreError};
@@ -14,6 +15,7 @@ use crate::{ReadJob, StoreError};
 pub(super) struct Readers {
     state: Mutex<State>,
     returned: Condvar,
+    index: Option<Arc<Index>>,
 }
 
 struct State {
@@ -22,14 +24,19 @@ struct State {
 }
 
 impl Readers {
-    pub(super) fn open(file: &Path, role: Role, count: usize) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        file: &Path,
+        role: Role,
+        count: usize,
+        index: Option<Arc<Index>>,
+    ) -> Result<Self, StoreError> {
         let idle = (0..count).map(|_| connection::open(file, role)).collect::<Result<_, _>>()?;
-        Ok(Self { state: Mutex::new(State { idle, closed: false }), returned: Condvar::new() })
+        Ok(Self { state: Mutex::new(State { idle, closed: false }), returned: Condvar::new(), index })
     }
 
     pub(super) fn read(&self, job: ReadJob<'_>) -> Result<(), StoreError> {
         let lent = self.borrow()?;
-        read_on(lent.connection()?, job)
+        read_on(lent.connection()?, self.index.as_deref(), job)
     }
 
     /// Lets go of the connections; those that are in use close when they come back.
@@ -79,9 +86,9 @@ impl Drop for Lent<'_> {
 }
 
 /// Runs a job in one read transaction, which ends even if the job panics.
-pub(super) fn read_on(db: &Connection, job: ReadJob<'_>) -> Result<(), StoreError> {
+pub(super) fn read_on(db: &Connection, index: Option<&Index>, job: ReadJob<'_>) -> Result<(), StoreError> {
     let view = View::begin(db)?;
-    let mut session = Session::new(view.0);
+    let mut session = Session::new(view.0).with_index(index);
     let said = job(&mut session);
     session.verdict(said).map_err(|error| match error {
         // Nothing has an outcome here.
@@ -90,10 +97,11 @@ pub(super) fn read_on(db: &Connection, job: ReadJob<'_>) -> Result<(), StoreErro
     })
 }
 
-struct View<'v>(&'v Connection);
+/// A read transaction.
+pub(super) struct View<'v>(&'v Connection);
 
 impl<'v> View<'v> {
-    fn begin(db: &'v Connection) -> Result<Self, StoreError> {
+    pub(super) fn begin(db: &'v Connection) -> Result<Self, StoreError> {
         db.prepare_cached("BEGIN")?.execute(())?;
         Ok(Self(db))
     }

@@ -1,8 +1,8 @@
 //! Rows as groups. The statements that read groups all start with the same columns in the same order.
 
 use directory::{
-    Description, ExternalReference, Filter, Group, GroupId, GroupView, Name, PhotoUrl, ReferenceKey, Source,
-    Timestamp,
+    Description, ExternalReference, Filter, Group, GroupId, GroupView, Name, PhotoUrl, Place, ReferenceKey,
+    Source, Stamp, Timestamp, Words,
 };
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -64,6 +64,36 @@ pub(super) fn passes(row: &Row<'_>, filter: &Filter) -> Result<bool, StoreError>
     }
     let updated_at: i64 = row.get(UPDATED_AT)?;
     Ok(filter.updated_after.is_none_or(|after| updated_at > after.0))
+}
+
+/// Whether the group of a row lies in this place.
+pub(super) fn lies_in(row: &Row<'_>, place: Place) -> Result<bool, StoreError> {
+    let parent: Option<i64> = row.get(PARENT)?;
+    Ok(match place {
+        Place::Anywhere => true,
+        Place::Roots => parent.is_none(),
+        Place::Below(wanted) => parent == Some(wanted.get()),
+    })
+}
+
+/// When the group of a row has changed.
+pub(super) fn stamp(row: &Row<'_>) -> Result<Stamp, StoreError> {
+    Ok(Stamp { revision: row.get(REVISION)?, group: row.get(ID)? })
+}
+
+/// At what time that was.
+pub(super) fn updated_at(row: &Row<'_>) -> Result<i64, StoreError> {
+    Ok(row.get(UPDATED_AT)?)
+}
+
+/// Takes the words of a row, those of its inline reference only.
+pub(super) fn words(row: &Row<'_>, into: &mut Words) -> Result<(), StoreError> {
+    into.clear();
+    into.add_name(text(row, NAME)?.ok_or_else(|| damaged("name"))?);
+    if let Some(key) = text(row, KEY)? {
+        into.add_key(key);
+    }
+    Ok(())
 }
 
 impl Rows {

@@ -1,17 +1,21 @@
 //! The contract's views, on one connection that is inside a transaction.
 
 use directory::{
-    ChangePlace, Changes, Filter, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
-    RecordedRun, RunFilter, RunId, RunList, RunPage, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
+    ChangePlace, Changes, Filter, Found, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
+    RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Snapshot, TenantId, Timestamp, Tree,
+    TreePage, Write,
 };
 use rusqlite::Connection;
 
+use super::search::{self, Index};
 use super::{access_keys, apply, changes, load, read, runs, stored_answers, tenants, tree};
 use crate::{AccessKey, Reader, StoreError, StoredAnswer, Tenant, Transaction};
 
 /// What one job sees and does.
 pub(super) struct Session<'s> {
     db: &'s Connection,
+    /// For searches; they do without it.
+    index: Option<&'s Index>,
     /// Groups written so far.
     pub(super) records: usize,
     /// Whether anything may have been written.
@@ -23,7 +27,11 @@ pub(super) struct Session<'s> {
 
 impl<'s> Session<'s> {
     pub(super) const fn new(db: &'s Connection) -> Self {
-        Self { db, records: 0, wrote: false, failure: None }
+        Self { db, index: None, records: 0, wrote: false, failure: None }
+    }
+
+    pub(super) fn with_index(self, index: Option<&'s Index>) -> Self {
+        Self { index, ..self }
     }
 
     /// What became of a job that says this of itself.
@@ -84,6 +92,15 @@ impl Reader for Session<'_> {
 
     fn list(&mut self, tenant: TenantId, filter: &Filter, page: Page) -> Result<Listed, StoreError> {
         self.reading(read::list(self.db, tenant, filter, page))
+    }
+
+    fn search(
+        &mut self,
+        tenant: TenantId,
+        filter: &Filter,
+        page: &SearchPage,
+    ) -> Result<Option<Found>, StoreError> {
+        self.reading(search::search(self.db, self.index, tenant, filter, page))
     }
 
     fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError> {

@@ -11,6 +11,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 const KEYS: [&str; 12] = ["a", "A", "b", "c", "d", "e", "f", "g", "h", "Stra\u{DF}e", "strasse", "a b"];
+/// Accents, ligatures and scripts, so that searches have something to overlook.
+const NAMES: [&str; 6] = ["one", "two Öne", "STRASSE-a", "b \u{FB01}", "東京 A", "g\u{308}e"];
 const SOURCES: [&str; 3] = ["", "S", "T"];
 /// Small ids meet assigned ones; the largest must break nothing.
 const IDS: [i64; 8] = [1, 2, 3, 7, 12, 20, 41, (1 << 53) - 1];
@@ -92,6 +94,10 @@ pub(crate) fn filters() -> Vec<Filter> {
     filters
 }
 
+/// What is searched for.
+pub(crate) const SEARCHES: [&str; 10] =
+    ["o", "one", "two one", "stra\u{DF}e", "A", "b a", "fi", "京", "\u{E9} G", "s e v"];
+
 /// How the records of one batch name their groups. A face uses one kind in a request.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -130,7 +136,7 @@ fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
     (
         lookup_key(kind),
         option::weighted(0.3, select(&SOURCES[1..]).prop_map(Source::from_stored)),
-        option::weighted(0.9, select(&["one", "two"][..]).prop_map(Name::from_stored)),
+        option::weighted(0.9, select(&NAMES[..]).prop_map(Name::from_stored)),
         patch(select(&["", "text"][..]).prop_map(Description::from_stored).boxed()),
         patch(parent),
         patch(Just(PhotoUrl::from_stored("https://example.org/a")).boxed()),

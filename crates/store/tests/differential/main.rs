@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use directory::write::Content;
 use directory::{
-    Batch, ChangePlace, Changes, Code, ExternalReference, GroupId, GroupView, IdOrigin, Life, Listed,
-    LookupKey, Name, Needs, Page, TenantId, Timestamp, Tree, TreePage, Write,
+    Batch, ChangePlace, Changes, Code, ExternalReference, Filter, GroupId, GroupView, IdOrigin, Life, Listed,
+    LookupKey, Name, Needs, Page, Search, SearchPage, TenantId, Timestamp, Tree, TreePage, Write,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -79,7 +79,7 @@ impl<'d> Side<'d> {
     }
 
     /// Everything that can be read.
-    fn state(&self) -> Vec<State> {
+    fn state(&self) -> Vec<(State, Vec<Vec<GroupView>>)> {
         let read = |tenant: &TenantId| {
             self.desk.read(|reader| {
                 let mut listed = Vec::new();
@@ -113,7 +113,32 @@ impl<'d> Side<'d> {
                 Ok((reader.revision(*tenant)?, listed, trees, found, changes(reader, *tenant)?))
             })
         };
-        self.tenants.iter().map(read).collect()
+        self.tenants.iter().map(|tenant| (read(tenant), self.searched(*tenant))).collect()
+    }
+
+    /// Everything that is found, in the order of ids: engines go their own ways. Each page in a view of its
+    /// own, as callers get them.
+    fn searched(&self, tenant: TenantId) -> Vec<Vec<GroupView>> {
+        let walk = |text: &str, filter: &Filter, limit: usize| {
+            let search = Search::parse(text).expect("a good search");
+            let (mut page, mut found) = (SearchPage { search, after: None, limit }, Vec::new());
+            loop {
+                let part = self.desk.read(|reader| reader.search(tenant, filter, &page));
+                let part = part.expect("its own place");
+                assert!(part.views.len() <= limit);
+                found.extend(part.views);
+                page.after = part.next;
+                if page.after.is_none() {
+                    break;
+                }
+            }
+            found.sort_by_key(|view| view.group.id);
+            found
+        };
+        let filters = generate::filters();
+        let several = filters.iter().step_by(7).zip([1, 2, 1000].into_iter().cycle());
+        let each = |text| several.clone().map(move |(filter, limit)| walk(text, filter, limit));
+        generate::SEARCHES.into_iter().flat_map(each).collect()
     }
 }
 

@@ -16,7 +16,7 @@ fn a_store_that_was_closed_opens_again_with_everything() {
     drop(desk);
     let names: Vec<_> =
         fs::read_dir(directory.path()).expect("listed").flatten().map(|file| file.file_name()).collect();
-    assert_eq!(names.len(), 2, "a clean end leaves data and lock: {names:?}");
+    assert_eq!(names.len(), 3, "a clean end leaves data, index and lock: {names:?}");
     let desk = open(directory.path());
     assert_eq!((count(&desk, tenant), desk.read(|reader| reader.revision(tenant))), (50, 50));
     add(&desk, tenant, 51);

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::client::Client;
-use super::process::{Process, finish, rosterd};
+use super::process::{GUARD, Process, finish, rosterd};
 
 /// How far apart two looks at the files are. The store moves its log into the data file when it has had
 /// nothing to do for a tenth of a second.
@@ -83,6 +83,16 @@ impl Server {
         self.started_after_stop();
     }
 
+    /// Stops cleanly, has something done to the data directory, and starts again.
+    pub(crate) fn restart_after(&mut self, change: impl FnOnce(&Path)) {
+        // A server that answers knows the signal.
+        self.client.get("/healthz").send();
+        self.process.terminate();
+        assert_eq!(self.process.wait().code(), Some(0), "a clean stop:\n{}", self.process.log());
+        change(&self.data());
+        self.start_again();
+    }
+
     /// Waits for a clean end, then starts again.
     pub(crate) fn started_after_stop(&mut self) {
         let status = self.process.wait();
@@ -125,10 +135,25 @@ impl Server {
         self.new_key(name, "groups:read,groups:write").1
     }
 
-    /// What lies in the data file and its log, once nothing moves there any more.
-    pub(crate) fn settled_bytes(&self) -> [[u8; 32]; 2] {
+    /// Waits until the index for searches holds everything that was acknowledged.
+    pub(crate) fn indexed(&self) {
+        let start = std::time::Instant::now();
+        loop {
+            let metrics = self.client.get("/metrics").send();
+            if metrics.text().lines().any(|line| line == "rosterd_search_behind 0") {
+                return;
+            }
+            assert!(start.elapsed() < GUARD, "the index does not catch up:\n{}", self.process.log());
+            std::thread::sleep(LOOK_AGAIN / 10);
+        }
+    }
+
+    /// What lies in the data file, in the index for searches, and in their logs, once nothing moves there
+    /// any more.
+    pub(crate) fn settled_bytes(&self) -> [[u8; 32]; 4] {
+        self.indexed();
         let look = || {
-            ["rosterd.db", "rosterd.db-wal"].map(|name| {
+            ["rosterd.db", "rosterd.db-wal", "search.db", "search.db-wal"].map(|name| {
                 let bytes = std::fs::read(self.data().join(name)).unwrap_or_default();
                 Sha256::digest(bytes).into()
             })
