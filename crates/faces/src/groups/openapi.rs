@@ -240,7 +240,7 @@ fn one(operation: &str, subject: Subject) -> Value {
     responses["304"] =
         json!({ "description": "The group is as If-None-Match knows it.", "headers": problems::rates() });
     for status in ["200", "304"] {
-        responses[status]["headers"]["ETag"] = entity_tag();
+        responses[status]["headers"]["ETag"] = entity_tag()["ETag"].take();
     }
     json!({
         "operationId": operation,

@@ -31,7 +31,9 @@ pub(super) fn stream() -> Value {
     let events = format!("retry: 1000\n\nevent: group\nid: 12-4\ndata: {group}\n\n:\n\n");
     let mut responses =
         problems::responses(&[problems::of_every_call("groups:read"), of_positions()].concat());
-    let content = json!({ "text/event-stream": { "schema": { "type": "string" }, "example": events } });
+    // OpenAPI 3.1 has no word for a stream of events: some take the schema for the body's, some for an event's.
+    let schema = json!({ "description": "id: a position, event: group, data: a group on one line." });
+    let content = json!({ "text/event-stream": { "schema": schema, "example": events } });
     let about = "Server-sent events: one of type group for each changed group, with the position behind it as its id.";
     responses.insert("200".into(), json!({ "description": about, "content": content }));
     json!({
