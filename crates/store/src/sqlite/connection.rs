@@ -55,10 +55,11 @@ impl Role {
         access.union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
     }
 
-    /// What the index has lost after a power cut, it takes in again.
+    /// The index is made anew after the machine has gone down. Its syncs would hold up those of the log, which
+    /// commits wait for.
     const fn synchronous(self) -> &'static str {
         match self {
-            Self::Indexer | Self::Searcher => "NORMAL",
+            Self::Indexer | Self::Searcher => "OFF",
             Self::Writer | Self::Answers | Self::Plans | Self::Keys | Self::Checkpointer | Self::Admin => {
                 "FULL"
             }

@@ -16,7 +16,7 @@ use crate::sqlite::tenants::Counters;
 /// Marks a file as an index of ours: "rosx" in ASCII.
 const APPLICATION_ID: i32 = 0x726F_7378;
 /// Grows with every change of the schema, or of what is written into it.
-const SCHEMA: i32 = 1;
+const SCHEMA: i32 = 2;
 const VERSION: i32 = SCHEMA * 1000 + FOLDING;
 
 /// The file with the index of this data file, ready to be written to. One that is none, that is damaged, or
@@ -45,6 +45,8 @@ fn open_checked(file: &Path, data: &Connection) -> Result<Result<Connection, &'s
         create(&index)?;
     } else if (number("application_id")?, number("user_version")?) != (APPLICATION_ID, VERSION) {
         return Ok(Err("it is one of another version"));
+    } else if !is_of_this_boot(&index)? {
+        return Ok(Err("the machine has been started since it was written"));
     } else if !agrees(&index, data)? {
         return Ok(Err("it was made from another data file"));
     }
@@ -61,9 +63,23 @@ fn connect(file: &Path) -> Result<Connection, StoreError> {
 fn create(index: &Connection) -> Result<(), StoreError> {
     index.pragma_update(None, "application_id", APPLICATION_ID)?;
     index.execute_batch(concat!("BEGIN IMMEDIATE;", include_str!("schema.sql"), "COMMIT;"))?;
+    index.execute("INSERT INTO boot VALUES (?1)", [boot().unwrap_or_default()])?;
     // Last: a file that is not finished is one of another version.
     index.pragma_update(None, "user_version", VERSION)?;
     Ok(())
+}
+
+/// Whether everything that was written into the index is there: nothing of it was ever synced, and a machine
+/// that goes down may keep any part of what it had not written to the disk.
+fn is_of_this_boot(index: &Connection) -> Result<bool, StoreError> {
+    let written: Option<String> = index.query_row("SELECT id FROM boot", (), |row| row.get(0)).optional()?;
+    Ok(written.is_some() && written == boot())
+}
+
+/// What tells this start of the machine from all others. `None` where that cannot be known: an index is then
+/// made anew with every start of a server.
+fn boot() -> Option<String> {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()
 }
 
 /// Throws the file away. Who has it open still sees what it was.

@@ -28,7 +28,7 @@ const ENTRIES_AT_ONCE: usize = 1000;
 /// How long commits are gathered before they are looked at.
 const GATHERING: Duration = Duration::from_millis(50);
 /// Where there are more groups than a little, whoever writes them is left alone with the disk for so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Nobody writes any more when there is no commit for so long: a large one takes a good part of that.
 const CALM: Duration = Duration::from_secs(1);
 /// Whoever still writes then, has the disk alone for this many parts of the time, and the index for one.

@@ -10,6 +10,10 @@ CREATE TABLE progress (
     changed_at INTEGER NOT NULL
 ) STRICT;
 
+-- Since which start of the machine the file has been written. It is not synced: what the machine forgets when it
+-- goes down may be any part of it.
+CREATE TABLE boot (id TEXT NOT NULL) STRICT;
+
 CREATE TABLE words (
     tenant INTEGER NOT NULL,
     word   TEXT    NOT NULL,

@@ -11,6 +11,7 @@ use directory::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::file;
 use super::find::{MOST_LOOKED_AT, search};
 use super::follow::{Follower, Left, Most, Trouble, Wake};
 use super::index::{Condition, Index};
@@ -407,6 +408,27 @@ fn a_damaged_index_is_done_without_and_made_anew() {
     bench.check(&Filter::default(), "some", 10);
     let rest = bench.page(&Filter::default(), "some", 100, Some(place)).expect("searched").expect("goes on");
     assert_eq!(rest.views.len(), 40);
+}
+
+/// It is never synced: what the machine had not written when it went down is not there, in whatever order.
+#[test]
+fn an_index_of_another_boot_is_made_anew() {
+    let mut bench = Bench::new();
+    bench.write(&[create(1, "one", &[], None)]);
+    bench.follow();
+    let open = |bench: &Bench| {
+        let index = file::open(bench.index.file(), &bench.data).expect("opens");
+        index.query_row("SELECT count(*) FROM words", (), |row| row.get::<_, i64>(0)).expect("counted")
+    };
+    assert_eq!(open(&bench), 1);
+    let written = Connection::open(bench.index.file()).expect("opens");
+    written.execute("UPDATE boot SET id = 'another'", ()).expect("changed");
+    drop(written);
+    assert_eq!(open(&bench), 0);
+    let written = Connection::open(bench.index.file()).expect("opens");
+    written.execute("DELETE FROM boot", ()).expect("changed");
+    drop(written);
+    assert_eq!(open(&bench), 0);
 }
 
 #[test]
