@@ -9,7 +9,7 @@ use crate::world::{TENANT, World};
 
 const DEPTH_LIMIT: usize = 3;
 
-/// `archived` with `gone` below it, two groups with the key `twice`, and the chain `a` > `b` > `c` as deep as allowed.
+/// `archived` > `gone` > `deeper`, all archived, two groups with the key `twice`, and the chain `a` > `b` > `c` as deep as allowed.
 fn world() -> World {
     let mut world = World::default();
     let archived = world.add(&[("", "archived")], None);
@@ -22,6 +22,8 @@ fn world() -> World {
     world.add(&[("", "c")], Some(b));
     let gone = world.add(&[("", "gone")], Some(archived));
     world.archive(gone);
+    let deeper = world.add(&[("", "deeper")], Some(gone));
+    world.archive(deeper);
     world
 }
 
@@ -125,6 +127,7 @@ fn each_repair_shows_the_next_code_of_every_intent() {
             "ARCHIVED_GROUP_EXISTS",
         ),
         (Intent::Update, never.clone(), Ok(directive("a", Some("a"))), vec![], "PRECONDITION_FAILED"),
+        (Intent::Update, at(5, 1), Ok(directive("a", Some("a"))), vec![], "PRECONDITION_FAILED"),
         (Intent::Update, at(5, 0), Ok(directive("a", Some("a"))), vec![], "PARENT_IS_SELF"),
         (Intent::Update, Some(Expected::Stored), Ok(plain("a")), vec![], ""),
         (Intent::Upsert, Some(Expected::Absent), Ok(directive("a", None)), vec![], "PRECONDITION_FAILED"),
@@ -195,6 +198,7 @@ fn the_rules_of_archiving() {
     // Restoring goes from the top, in any order.
     check(Intent::Restore, &["gone", "archived"], &["restored", "restored"]);
     check(Intent::Restore, &["gone", "a"], &["ARCHIVED_PARENT_GROUP", "unchanged"]);
+    check(Intent::Restore, &["deeper", "gone"], &["PARENT_FAILED_IN_REQUEST", "ARCHIVED_PARENT_GROUP"]);
     check(Intent::Restore, &["gone", "nowhere", "archived"], &["restored", "GROUP_NOT_FOUND", "restored"]);
 }
 
