@@ -68,6 +68,7 @@ impl Filled {
                 description: None,
                 parent: Self::parent(number).map(id),
                 photo_url: None,
+                details: None,
             },
         }
     }

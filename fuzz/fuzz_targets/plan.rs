@@ -48,7 +48,10 @@ fn applied(world: &World, batch: &Batch) -> (World, Plan) {
 fn one_result_a_record(batch: &Batch, plan: &Plan) {
     assert_eq!(plan.outcome.records.len(), batch.records.len());
     let done = plan.outcome.records.iter().filter(|outcome| {
-        !matches!(outcome.result, RecordResult::Unchanged { .. } | RecordResult::Failed(_))
+        !matches!(
+            outcome.result,
+            RecordResult::Unchanged { .. } | RecordResult::Skipped | RecordResult::Failed(_)
+        )
     });
     assert_eq!(done.count(), plan.writes.len());
     let ids: HashSet<GroupId> = plan.writes.iter().map(id_of).collect();
@@ -226,11 +229,11 @@ fn record(bytes: &mut Unstructured<'_>, kind: Kind) -> Result<Record> {
     let source = if renamed { Some(Source::from_stored(bytes.choose(&SOURCES[1..])?)) } else { None };
     let name = if bytes.ratio(4, 5)? { Some(Name::from_stored(text(bytes)?)) } else { None };
     Ok(Ok(Directive {
-        key,
         source,
         name,
         description: patch(bytes, |bytes| text(bytes).map(Description::from_stored))?,
         parent: patch(bytes, |bytes| parent_key(bytes, kind))?,
         photo_url: patch(bytes, |_| Ok(PhotoUrl::from_stored("https://example.org/a")))?,
+        ..Directive::new(key)
     }))
 }

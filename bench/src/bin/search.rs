@@ -137,6 +137,7 @@ fn create(number: usize, groups: usize) -> Write {
             description: None,
             parent: number.checked_sub(1).map(|number| id(number / 10)),
             photo_url: None,
+            details: None,
         },
     }
 }

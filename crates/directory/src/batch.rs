@@ -2,7 +2,7 @@
 
 use crate::directive::{Directive, LookupKey};
 use crate::model::{GroupId, TenantId};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Field};
 
 /// One record: what it asks for, or why it could not be read. Either way it keeps its place.
 pub type Record = Result<Directive, Rejection>;
@@ -26,6 +26,8 @@ pub struct Batch {
     pub tenant: TenantId,
     /// What all of them ask for.
     pub intent: Intent,
+    /// What is not to be done, whatever the records ask.
+    pub terms: Terms,
     /// The state that every group meant must be in; `None` where any will do.
     pub expected: Option<Expected>,
     /// 1 … [`Batch::MAX_RECORDS`] records, counted from 0.
@@ -53,6 +55,19 @@ pub enum Reach {
     Itself,
     /// The group and everything below it.
     Subtree,
+}
+
+/// What a batch does not do, whatever its records ask (contract 2 §4).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// Fields that keep the values that stored groups have for them.
+    pub keep: Vec<Field>,
+    /// Stored groups stay where they are; what records say of parents is for groups to be created.
+    pub keep_place: bool,
+    /// No group is created.
+    pub no_create: bool,
+    /// Groups may be created without a name: it is empty then.
+    pub nameless: bool,
 }
 
 /// The state that a caller expects a group to be in (RFC 9110 §13.1).
@@ -86,7 +101,9 @@ impl Batch {
     pub fn new(tenant: TenantId, records: Vec<Record>) -> Result<Self, BatchError> {
         match records.len() {
             0 => Err(BatchError::Empty),
-            1..=Self::MAX_RECORDS => Ok(Self { tenant, intent: Intent::Upsert, expected: None, records }),
+            1..=Self::MAX_RECORDS => {
+                Ok(Self { tenant, intent: Intent::Upsert, terms: Terms::default(), expected: None, records })
+            }
             records => Err(BatchError::TooLarge { records }),
         }
     }
@@ -95,6 +112,12 @@ impl Batch {
     #[must_use]
     pub fn intending(self, intent: Intent) -> Self {
         Self { intent, ..self }
+    }
+
+    /// The same records, under these terms.
+    #[must_use]
+    pub fn under(self, terms: Terms) -> Self {
+        Self { terms, ..self }
     }
 
     /// The same records, on this condition.

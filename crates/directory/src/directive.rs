@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::model::{Description, ExternalReference, Fault, GroupId, Name, PhotoUrl, ReferenceKey, Source};
+use crate::model::{
+    BUDGET, Choice, Description, ExternalReference, Fault, GroupId, Language, Line, Name, Notes, ORDER_LIST,
+    PhotoUrl, ReferenceKey, Source, YES_NO,
+};
 
 /// One field of a partial update (rules §2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,6 +71,35 @@ pub struct Directive {
     pub parent: Patch<ParentKey>,
     /// A new picture.
     pub photo_url: Patch<PhotoUrl>,
+    /// New details; `None` where all of them stay.
+    pub details: Option<Box<DetailsPatch>>,
+    /// References that the group is to have beside those it has.
+    pub references: Vec<ExternalReference>,
+}
+
+/// New details of a group. Texts that are cleared become empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DetailsPatch {
+    /// A new language.
+    pub language: Patch<Language>,
+    /// A new company.
+    pub company: Patch<Line>,
+    /// A new department.
+    pub department: Patch<Line>,
+    /// A new office.
+    pub office: Patch<Line>,
+    /// New notes.
+    pub notes: Patch<Notes>,
+    /// Whether product lists are inherited. Choices cannot be cleared.
+    pub inherit_product_list: Option<Choice<YES_NO>>,
+    /// Whether order lists are inherited.
+    pub inherit_order_list: Option<Choice<YES_NO>>,
+    /// Whether budgets are inherited.
+    pub budget_inherit: Option<Choice<YES_NO>>,
+    /// Whether orders stay within a budget.
+    pub budget: Option<Choice<BUDGET>>,
+    /// What may be ordered beside the order list.
+    pub order_list_allow_all: Option<Choice<ORDER_LIST>>,
 }
 
 impl Directive {
@@ -80,6 +112,8 @@ impl Directive {
             description: Patch::Keep,
             parent: Patch::Keep,
             photo_url: Patch::Keep,
+            details: None,
+            references: Vec::new(),
         }
     }
 }

@@ -11,6 +11,7 @@
 //! | which stored group a record means, duplicates, ambiguity, archived matches | `plan::resolve` |
 //! | parents, cycles, depth | `plan::hierarchy` |
 //! | what changes, and that nothing changes | `plan::diff` |
+//! | what a batch does not do although its records ask for it | `plan::terms` |
 //! | which groups may be archived and restored | `plan::life` |
 //! | codes and their precedence | [`outcome`] |
 //! | which groups a text finds | [`search`] |
@@ -27,13 +28,16 @@ pub mod search;
 pub mod snapshot;
 pub mod write;
 
-pub use batch::{Batch, BatchError, Expected, Intent, Reach, Record, Rejection};
+pub use batch::{Batch, BatchError, Expected, Intent, Reach, Record, Rejection, Terms};
 pub use clock::{Clock, IdSource, Timestamp};
-pub use directive::{Directive, LookupKey, ParentKey, Patch};
+pub use directive::{DetailsPatch, Directive, LookupKey, ParentKey, Patch};
 pub use model::{
-    Description, ExternalReference, Fault, Group, GroupId, Name, PhotoUrl, ReferenceKey, Source, TenantId,
+    Description, Details, ExternalReference, Fault, Group, GroupId, Name, PhotoUrl, ReferenceKey, Source,
+    TenantId,
 };
-pub use outcome::{Change, Code, Failure, Field, Outcome, RecordOutcome, RecordResult, Value, Warning};
+pub use outcome::{
+    Change, Code, Detail, Failure, Field, Outcome, RecordOutcome, RecordResult, Value, Warning,
+};
 pub use plan::{DEPTH_LIMIT, Plan, PlanContext, plan};
 pub use query::{
     ChangePlace, Changes, Filter, GroupView, Life, Listed, Page, Place, Tree, TreePage, TreePlace,

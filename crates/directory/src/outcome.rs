@@ -20,6 +20,8 @@ pub enum Code {
     ArchivedGroupExists,
     /// The group is in another state than the caller expects.
     PreconditionFailed,
+    /// A reference that the group is to have belongs to another one.
+    ReferenceTaken,
     /// The record names itself as its parent.
     ParentIsSelf,
     /// The parent is neither stored nor created by the batch.
@@ -38,7 +40,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of precedence.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::RequiredFieldMissing,
         Self::Validation,
         Self::DuplicateInRequest,
@@ -46,6 +48,7 @@ impl Code {
         Self::GroupNotFound,
         Self::ArchivedGroupExists,
         Self::PreconditionFailed,
+        Self::ReferenceTaken,
         Self::ParentIsSelf,
         Self::ParentGroupNotFound,
         Self::ArchivedParentGroup,
@@ -65,6 +68,7 @@ impl Code {
             Self::GroupNotFound => "GROUP_NOT_FOUND",
             Self::ArchivedGroupExists => "ARCHIVED_GROUP_EXISTS",
             Self::PreconditionFailed => "PRECONDITION_FAILED",
+            Self::ReferenceTaken => "REFERENCE_TAKEN",
             Self::ParentIsSelf => "PARENT_IS_SELF",
             Self::ParentGroupNotFound => "PARENT_GROUP_NOT_FOUND",
             Self::ArchivedParentGroup => "ARCHIVED_PARENT_GROUP",
@@ -91,8 +95,37 @@ pub enum Field {
     Parent,
     /// The picture.
     PhotoUrl,
+    /// The references that a record adds.
+    References,
+    /// One of the details.
+    Detail(Detail),
     /// A member of the record that the domain does not know, by its name on the wire.
     Other(Box<str>),
+}
+
+/// One of the details of a group, in the order of contract 2 §1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Detail {
+    /// The language.
+    Language,
+    /// The company.
+    Company,
+    /// The department.
+    Department,
+    /// The office.
+    Office,
+    /// The notes.
+    Notes,
+    /// Whether product lists are inherited.
+    InheritProductList,
+    /// Whether order lists are inherited.
+    InheritOrderList,
+    /// Whether budgets are inherited.
+    BudgetInherit,
+    /// Whether orders stay within a budget.
+    Budget,
+    /// What may be ordered beside the order list.
+    OrderListAllowAll,
 }
 
 /// Why a record was not done.
@@ -130,6 +163,11 @@ pub enum Failure {
     },
     /// See [`Code::PreconditionFailed`].
     PreconditionFailed,
+    /// See [`Code::ReferenceTaken`].
+    ReferenceTaken {
+        /// The group that has it.
+        id: GroupId,
+    },
     /// See [`Code::ParentIsSelf`].
     ParentIsSelf,
     /// See [`Code::ParentGroupNotFound`].
@@ -191,6 +229,7 @@ impl Failure {
             Self::GroupNotFound => Code::GroupNotFound,
             Self::ArchivedGroupExists { .. } => Code::ArchivedGroupExists,
             Self::PreconditionFailed => Code::PreconditionFailed,
+            Self::ReferenceTaken { .. } => Code::ReferenceTaken,
             Self::ParentIsSelf => Code::ParentIsSelf,
             Self::ParentGroupNotFound { .. } => Code::ParentGroupNotFound,
             Self::ArchivedParentGroup => Code::ArchivedParentGroup,
@@ -207,6 +246,7 @@ impl Failure {
             Self::Validation { field, .. } => field.as_ref(),
             Self::RequiredFieldMissing(field) | Self::AmbiguousGroupIdentifier { field, .. } => Some(field),
             Self::PreconditionFailed => None,
+            Self::ReferenceTaken { .. } => Some(&Field::References),
             Self::DuplicateInRequest { .. }
             | Self::GroupNotFound
             | Self::ArchivedGroupExists { .. }
@@ -235,6 +275,11 @@ pub enum Warning {
         from: ExternalReference,
         /// The reference from now on.
         to: ExternalReference,
+    },
+    /// What the record asks of this field was not done, because the batch says so.
+    Suppressed {
+        /// Which field.
+        field: Field,
     },
 }
 
@@ -280,6 +325,8 @@ pub enum RecordResult {
         /// Its id.
         id: GroupId,
     },
+    /// There is no such group, and the batch says that none is to be created.
+    Skipped,
     /// The group already was as the record asks.
     Unchanged {
         /// Its id.
@@ -298,7 +345,7 @@ impl RecordResult {
             | Self::Archived { id, .. }
             | Self::Restored { id }
             | Self::Unchanged { id } => Some(*id),
-            Self::Failed(_) => None,
+            Self::Skipped | Self::Failed(_) => None,
         }
     }
 }

@@ -106,7 +106,7 @@ pub struct Counts {
     pub created: u32,
     /// Groups that were changed.
     pub updated: u32,
-    /// Groups that already were as asked.
+    /// Groups that already were as asked, and records that were skipped.
     pub unchanged: u32,
     /// Groups that were archived.
     pub archived: u32,
@@ -125,7 +125,7 @@ impl Counts {
                 RecordResult::Updated { .. } => &mut counts.updated,
                 RecordResult::Archived { .. } => &mut counts.archived,
                 RecordResult::Restored { .. } => &mut counts.restored,
-                RecordResult::Unchanged { .. } => &mut counts.unchanged,
+                RecordResult::Unchanged { .. } | RecordResult::Skipped => &mut counts.unchanged,
                 RecordResult::Failed(_) => &mut counts.failed,
             } += 1;
             counts

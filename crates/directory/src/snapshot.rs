@@ -6,7 +6,7 @@ use crate::batch::{Batch, Intent, Reach, key_of};
 use crate::clock::IdSource;
 use crate::directive::{LookupKey, ParentKey, Patch};
 use crate::model::{ExternalReference, Group, GroupId, ReferenceKey};
-use crate::plan::targets;
+use crate::plan::{targets, under_terms};
 
 /// The first look: which groups the batch speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -111,6 +111,9 @@ fn with_parents(batch: &Batch, own_keys: &HashSet<LookupKey>) -> Vec<LookupKey> 
             keys.push(key.clone());
         }
     }
+    let claimed = batch.records.iter().flatten().flat_map(|directive| &directive.references);
+    let claimed: HashSet<LookupKey> = claimed.cloned().map(LookupKey::Reference).collect();
+    keys.extend(claimed.into_iter().filter(|key| !own_keys.contains(key) && !known.contains(key)));
     keys
 }
 
@@ -118,7 +121,7 @@ fn with_parents(batch: &Batch, own_keys: &HashSet<LookupKey>) -> Vec<LookupKey> 
 /// gives or changes a parent, which is what most batches that change nothing look like.
 pub fn needs_hierarchy(batch: &Batch, seen: &Snapshot) -> HierarchyNeeds {
     match batch.intent {
-        Intent::Upsert | Intent::Update => around_what_moves(batch, seen),
+        Intent::Upsert | Intent::Update => around_what_moves(&under_terms(batch, seen), seen),
         Intent::Archive(Reach::Itself) => {
             HierarchyNeeds { children_of: targets(batch, seen), ..HierarchyNeeds::default() }
         }
@@ -132,11 +135,15 @@ pub fn needs_hierarchy(batch: &Batch, seen: &Snapshot) -> HierarchyNeeds {
 fn around_what_moves(batch: &Batch, seen: &Snapshot) -> HierarchyNeeds {
     let mut ancestors: HashSet<GroupId> = HashSet::new();
     let mut movers: HashSet<GroupId> = HashSet::new();
+    let added = added(batch, seen);
     for directive in batch.records.iter().flatten() {
         let wanted = match &directive.parent {
             Patch::Keep | Patch::Set(ParentKey::Unmatchable { .. }) => continue,
             Patch::Clear => &[],
-            Patch::Set(ParentKey::Key(key)) => seen.matches(key),
+            Patch::Set(ParentKey::Key(key)) => {
+                ancestors.extend(added.get(key).into_iter().flatten());
+                seen.matches(key)
+            }
         };
         let own = seen.matches(&directive.key).first().and_then(|id| seen.groups.get(id));
         let Some(own) = own else {
@@ -158,6 +165,19 @@ fn around_what_moves(batch: &Batch, seen: &Snapshot) -> HierarchyNeeds {
         heights_of: movers.into_iter().collect(),
         ..HierarchyNeeds::default()
     }
+}
+
+/// The stored groups that records make known by further references, by the keys that would find them.
+fn added(batch: &Batch, seen: &Snapshot) -> HashMap<LookupKey, Vec<GroupId>> {
+    let mut added: HashMap<LookupKey, Vec<GroupId>> = HashMap::new();
+    for directive in batch.records.iter().flatten() {
+        for reference in &directive.references {
+            for key in [LookupKey::Key(reference.key.clone()), LookupKey::Reference(reference.clone())] {
+                added.entry(key).or_default().extend(seen.matches(&directive.key));
+            }
+        }
+    }
+    added
 }
 
 /// Hands out the free ids from the lowest, leaving out those that records of the batch ask for.

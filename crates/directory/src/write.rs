@@ -1,7 +1,7 @@
 //! The closed list of things an engine can be told. Engines obey, they never decide.
 
 use crate::batch::Reach;
-use crate::model::{Description, ExternalReference, GroupId, Name, PhotoUrl};
+use crate::model::{Description, Details, ExternalReference, GroupId, Name, PhotoUrl};
 
 /// Where the id of a created group comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum Write {
         content: Content,
         /// A reference that is replaced: the stored one, and the one that takes its place.
         reference: Option<(ExternalReference, ExternalReference)>,
+        /// References that it has from now on beside the others.
+        added: Vec<ExternalReference>,
     },
     /// Archives a stored group, or it and all below it. Groups that are archived already stay as they are.
     Archive {
@@ -61,4 +63,6 @@ pub struct Content {
     pub parent: Option<GroupId>,
     /// Its picture.
     pub photo_url: Option<PhotoUrl>,
+    /// What contract 2 knows of it; `None` where all of that has its defaults.
+    pub details: Option<Box<Details>>,
 }

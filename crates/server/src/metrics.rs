@@ -116,7 +116,7 @@ impl Tally {
                 RecordResult::Updated { .. } => &mut tally.updated,
                 RecordResult::Archived { .. } => &mut tally.archived,
                 RecordResult::Restored { .. } => &mut tally.restored,
-                RecordResult::Unchanged { .. } => &mut tally.unchanged,
+                RecordResult::Unchanged { .. } | RecordResult::Skipped => &mut tally.unchanged,
                 RecordResult::Failed(_) => &mut tally.failed,
             } += 1;
             tally

@@ -474,13 +474,14 @@ impl TenantState {
                     Some(_) => Err(conflict(*id, "is stored already")),
                 }
             }
-            Write::Update { id, content, reference } => {
+            Write::Update { id, content, reference, added } => {
                 let old = self.groups.get(id).ok_or_else(|| conflict(*id, "is not stored"))?;
                 let mut references = old.references.clone();
                 if let Some((from, to)) = reference {
                     let place = references.iter_mut().find(|reference| *reference == from);
                     *place.ok_or_else(|| conflict(*id, "does not have the reference"))? = to.clone();
                 }
+                references.extend(added.iter().cloned());
                 let archived_at = old.archived_at;
                 let group = self.group(*id, references, content, old.created_at, at);
                 self.groups.insert(*id, Group { archived_at, ..group });
@@ -529,7 +530,7 @@ impl TenantState {
         created_at: Timestamp,
         updated_at: Timestamp,
     ) -> Group {
-        let Content { name, description, parent, photo_url } = content.clone();
+        let Content { name, description, parent, photo_url, details } = content.clone();
         let revision = self.tenant.revision;
         let archived_at = None;
         Group {
@@ -539,6 +540,7 @@ impl TenantState {
             description,
             parent,
             photo_url,
+            details,
             archived_at,
             created_at,
             updated_at,

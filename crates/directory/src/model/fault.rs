@@ -94,6 +94,10 @@ pub enum Fault {
         /// Members allowed.
         limit: usize,
     },
+    /// Not two letters, such as `NL`.
+    NotALanguage,
+    /// Not one of these letters.
+    NotAmong(&'static str),
     /// The value is nested too deeply.
     TooDeep {
         /// Levels allowed.
@@ -121,6 +125,8 @@ impl Fault {
             Self::DuplicateMember => "DUPLICATE_MEMBER",
             Self::Unknown { .. } => "UNKNOWN_FIELD",
             Self::TooManyMembers { .. } => "TOO_MANY_MEMBERS",
+            Self::NotALanguage => "NOT_A_LANGUAGE",
+            Self::NotAmong(_) => "NOT_AMONG",
             Self::TooDeep { .. } => "TOO_DEEP",
         }
     }
@@ -156,6 +162,11 @@ impl fmt::Display for Fault {
             Self::Unknown { suggestion: None } => formatter.write_str("is not a field of this contract"),
             Self::TooManyMembers { limit } => {
                 write!(formatter, "has too many members, at most {limit} are allowed")
+            }
+            Self::NotALanguage => formatter.write_str("must be two letters of ISO 639-1, such as NL"),
+            Self::NotAmong(letters) => {
+                let letters: Vec<String> = letters.chars().map(String::from).collect();
+                write!(formatter, "must be one of {}", letters.join(", "))
             }
             Self::TooDeep { limit } => {
                 write!(formatter, "is nested too deeply, at most {limit} levels are allowed")

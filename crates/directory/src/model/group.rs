@@ -1,6 +1,6 @@
 //! The group itself.
 
-use super::{Description, ExternalReference, GroupId, Name, PhotoUrl};
+use super::{Description, Details, ExternalReference, GroupId, Name, PhotoUrl};
 use crate::clock::Timestamp;
 
 /// A group as it is stored: one node of its tenant's forest.
@@ -18,6 +18,8 @@ pub struct Group {
     pub parent: Option<GroupId>,
     /// `None` when never set or cleared.
     pub photo_url: Option<PhotoUrl>,
+    /// What contract 2 knows of it; `None` where all of that has its defaults.
+    pub details: Option<Box<Details>>,
     /// When it was archived; `None` while it lives.
     pub archived_at: Option<Timestamp>,
     /// When it was created.

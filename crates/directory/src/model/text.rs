@@ -8,7 +8,7 @@ use super::fault::Fault;
 macro_rules! text {
     ($(#[$documentation:meta])* $name:ident, limit $limit:literal) => {
         $(#[$documentation])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
         pub struct $name(Box<str>);
 
         impl $name {
@@ -37,6 +37,14 @@ text! {
     Description, limit 255
 }
 text! {
+    /// One line about a group, such as its company: 0–255 characters, no control characters.
+    Line, limit 255
+}
+text! {
+    /// Notes on a group: 0–4000 characters; tab and newlines are its only control characters.
+    Notes, limit 4000
+}
+text! {
     /// The address of a picture: an absolute http(s) URL of at most 500 characters. Stored, never fetched.
     PhotoUrl, limit 500
 }
@@ -56,6 +64,31 @@ impl Name {
 
 impl Description {
     /// Checks a description (contract 1 §1, rules §2).
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        check_length(text, Self::MAX_CHARACTERS)?;
+        check_characters(text, |found| matches!(found, '\t' | '\n' | '\r'))?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl Name {
+    /// Checks a name that may be empty (contract 2 §1).
+    pub fn parse_optional(text: &str) -> Result<Self, Fault> {
+        if text.is_empty() { Ok(Self::default()) } else { Self::parse(text) }
+    }
+}
+
+impl Line {
+    /// Checks a line (contract 2 §1, rules §2).
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        check_length(text, Self::MAX_CHARACTERS)?;
+        check_characters(text, |_| false)?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl Notes {
+    /// Checks notes (contract 2 §1, rules §2).
     pub fn parse(text: &str) -> Result<Self, Fault> {
         check_length(text, Self::MAX_CHARACTERS)?;
         check_characters(text, |found| matches!(found, '\t' | '\n' | '\r'))?;

@@ -1,6 +1,7 @@
 //! What changes, and that nothing changes: a record that asks for what is stored writes nothing
 //! (rules §3). Stored values are compared, never memories of earlier requests, so drift is repaired.
 
+use super::details;
 use super::hierarchy::Placement;
 use super::resolve::{Resolution, Target, created_reference};
 use crate::batch::Batch;
@@ -23,7 +24,7 @@ pub(super) fn ids(
             (Target::Stored(group), _) => Some(group.id),
             (Target::New, LookupKey::Id(id)) => Some(*id),
             (Target::New, _) => Some(source.next_id()),
-            (Target::Unknown, _) => None,
+            (Target::Unwanted | Target::Unknown, _) => None,
         }
     };
     batch.records.iter().enumerate().map(id).collect()
@@ -57,20 +58,22 @@ pub(super) fn diff(
 ) -> (Option<Write>, RecordOutcome) {
     match (target, id, &directive.name) {
         (Target::Stored(group), ..) => update(directive, group, parent, seen),
-        (Target::New | Target::Unknown, Some(id), Some(name)) => {
+        (Target::New, Some(id), name) => {
             let content = Content {
-                name: name.clone(),
+                // Resolve saw to it that there is one where one is needed.
+                name: name.clone().unwrap_or_default(),
                 description: after(&directive.description, None),
                 parent: match parent {
                     Parent::Same => None,
                     Parent::New(parent) => parent,
                 },
                 photo_url: after(&directive.photo_url, None),
+                details: details::after(directive.details.as_deref(), None),
             };
             create(directive, id, content, seen)
         }
-        // A good record that is not stored has an id and a name: resolve saw to it.
-        (Target::New | Target::Unknown, ..) => unreachable!("a good create has an id and a name"),
+        // A good record that creates has an id, and nothing is known of one that does neither.
+        (Target::New | Target::Unwanted | Target::Unknown, ..) => unreachable!("a good create has an id"),
     }
 }
 
@@ -84,7 +87,9 @@ fn create(
         LookupKey::Id(_) => IdOrigin::Given,
         LookupKey::Key(_) | LookupKey::Reference(_) => IdOrigin::Assigned,
     };
-    let references = created_reference(&directive.key, directive.source.as_ref()).into_iter().collect();
+    let mut references: Vec<ExternalReference> =
+        created_reference(&directive.key, directive.source.as_ref()).into_iter().collect();
+    add(&mut references, &directive.references);
     let similar = seen.similar.get(&directive.key).and_then(|stored| stored.first());
     let warnings = similar
         .map(|existing| Warning::SimilarReferenceExists { existing: existing.clone() })
@@ -105,7 +110,10 @@ fn update(
         Parent::New(parent) => parent,
     };
     let reference = new_reference(directive, group);
-    let changes = changes(directive, group, parent, reference.as_ref(), seen);
+    let mut added = Vec::new();
+    add(&mut added, &directive.references);
+    added.retain(|reference| !group.references.contains(reference));
+    let changes = changes(directive, group, parent, reference.as_ref(), &added, seen);
     if changes.is_empty() {
         let result = RecordResult::Unchanged { id: group.id };
         return (None, RecordOutcome { result, warnings: Vec::new() });
@@ -115,6 +123,7 @@ fn update(
         description: after(&directive.description, group.description.as_ref()),
         parent,
         photo_url: after(&directive.photo_url, group.photo_url.as_ref()),
+        details: details::after(directive.details.as_deref(), group.details.as_deref()),
     };
     let warnings = reference
         .iter()
@@ -122,7 +131,16 @@ fn update(
         .map(|(from, to)| Warning::SourceChanged { from: from.clone(), to: to.clone() });
     let warnings = warnings.collect();
     let outcome = RecordOutcome { result: RecordResult::Updated { id: group.id, changes }, warnings };
-    (Some(Write::Update { id: group.id, content, reference }), outcome)
+    (Some(Write::Update { id: group.id, content, reference, added }), outcome)
+}
+
+/// Adds those that are not there yet.
+fn add(references: &mut Vec<ExternalReference>, wanted: &[ExternalReference]) {
+    for reference in wanted {
+        if !references.contains(reference) {
+            references.push(reference.clone());
+        }
+    }
 }
 
 fn after<T: Clone>(patch: &Patch<T>, before: Option<&T>) -> Option<T> {
@@ -151,6 +169,7 @@ fn changes(
     group: &Group,
     parent: Option<GroupId>,
     reference: Option<&(ExternalReference, ExternalReference)>,
+    added: &[ExternalReference],
     seen: &Snapshot,
 ) -> Vec<Change> {
     let name = directive.name.as_ref().filter(|name| **name != group.name);
@@ -173,10 +192,12 @@ fn changes(
     ]
     .into_iter()
     .flatten()
+    .chain(added.iter().map(|reference| change(Field::References, None, Some(reference.key.as_str()))))
+    .chain(details::changes(directive.details.as_deref(), group.details.as_deref()))
     .collect()
 }
 
-fn change(field: Field, from: Option<&str>, to: Option<&str>) -> Change {
+pub(super) fn change(field: Field, from: Option<&str>, to: Option<&str>) -> Change {
     Change { field, from: from.map(Into::into), to: to.map(Into::into) }
 }
 

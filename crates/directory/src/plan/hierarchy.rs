@@ -22,7 +22,7 @@ pub(super) enum Placement {
     Root,
     /// Below a stored group.
     Stored(GroupId),
-    /// Below the group that this record creates.
+    /// Below the group that this record creates, or makes known by a reference.
     Created(usize),
 }
 
@@ -79,6 +79,7 @@ fn place(
     let stored = match resolution.records[index].target {
         Target::Stored(group) => Some(group),
         Target::New | Target::Unknown => None,
+        Target::Unwanted => return Ok(Placement::Same),
     };
     let key = match &directive.parent {
         Patch::Keep if stored.is_some() => return Ok(Placement::Same),
@@ -164,7 +165,7 @@ impl Forest {
             let node = match resolved.target {
                 Target::New => Some(index),
                 Target::Stored(group) => node_of.get(&group.id).copied(),
-                Target::Unknown => None,
+                Target::Unwanted | Target::Unknown => None,
             };
             if !resolved.failures.is_empty() {
                 forest.unsettled.push(index);
@@ -176,7 +177,10 @@ impl Forest {
                 forest.up[node] = match placement {
                     Placement::Same | Placement::Root => None,
                     Placement::Stored(parent) => node_of.get(parent).copied(),
-                    Placement::Created(parent) => Some(*parent),
+                    Placement::Created(parent) => match resolution.records[*parent].target {
+                        Target::Stored(group) => node_of.get(&group.id).copied(),
+                        Target::New | Target::Unwanted | Target::Unknown => Some(*parent),
+                    },
                 };
                 if let Placement::Created(parent) = placement {
                     forest.below_created.entry(*parent).or_default().push(index);

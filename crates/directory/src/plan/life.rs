@@ -26,7 +26,7 @@ pub(crate) fn targets(batch: &Batch, seen: &Snapshot) -> Vec<GroupId> {
 fn changing<'a>(resolution: &Resolution<'a>, index: usize, archived: bool) -> Option<&'a Group> {
     match resolution.records[index].target {
         Target::Stored(group) if resolution.is_good(index) && group.is_archived() == archived => Some(group),
-        Target::Stored(_) | Target::New | Target::Unknown => None,
+        Target::Stored(_) | Target::New | Target::Unwanted | Target::Unknown => None,
     }
 }
 
@@ -156,7 +156,7 @@ fn finish(
             RecordOutcome { result, warnings: Vec::new() }
         }
         // A good record of this kind means a stored group: resolve saw to it.
-        Target::Stored(_) | Target::New | Target::Unknown => failed(resolved.failures),
+        Target::Stored(_) | Target::New | Target::Unwanted | Target::Unknown => failed(resolved.failures),
     });
     let outcome = Outcome { records: records.collect() };
     Plan { writes, outcome }

@@ -4,18 +4,32 @@
 //! `resolve` (which group a record means; required fields, duplicates, ambiguity, archived matches),
 //! `hierarchy` (parents, cycles, depth), `diff` (what changes); for archiving and restoring, `life`.
 
+mod details;
 mod diff;
 mod hierarchy;
 mod life;
 mod resolve;
+mod terms;
 
-use crate::batch::{Batch, Intent};
+use std::borrow::Cow;
+
+use crate::batch::{Batch, Intent, Terms};
 use crate::clock::IdSource;
-use crate::outcome::{Outcome, RecordOutcome, RecordResult};
+use crate::outcome::{Outcome, RecordOutcome, RecordResult, Warning};
 use crate::snapshot::Snapshot;
 use crate::write::Write;
 
+use resolve::Target;
+
 pub(crate) use life::targets;
+
+/// The batch as its terms leave it: what they suppress is not even looked for.
+pub(crate) fn under_terms<'b>(batch: &'b Batch, seen: &Snapshot) -> Cow<'b, Batch> {
+    if batch.terms == Terms::default() {
+        return Cow::Borrowed(batch);
+    }
+    terms::apply(batch, &resolve::resolve(batch, seen)).0
+}
 
 /// The deepest level a group may lie on unless configured otherwise; a root is level 1 (rules §4).
 pub const DEPTH_LIMIT: usize = 64;
@@ -58,17 +72,23 @@ fn upsert(
     mut resolution: resolve::Resolution<'_>,
     cx: &mut PlanContext<'_>,
 ) -> Plan {
-    let placements = hierarchy::settle(batch, seen, &mut resolution, cx.depth_limit);
-    let ids = diff::ids(batch, &resolution, cx.ids);
+    let (batch, mut suppressed) = terms::apply(batch, &resolution);
+    let placements = hierarchy::settle(&batch, seen, &mut resolution, cx.depth_limit);
+    let ids = diff::ids(&batch, &resolution, cx.ids);
     let mut writes = Vec::new();
     let records = resolution.records.into_iter().enumerate().map(|(index, resolved)| {
         let Ok(directive) = &batch.records[index] else { return failed(resolved.failures) };
         if !resolved.failures.is_empty() {
             return failed(resolved.failures);
         }
+        if let Target::Unwanted = resolved.target {
+            return RecordOutcome { result: RecordResult::Skipped, warnings: Vec::new() };
+        }
         let parent = diff::parent(placements[index], &ids);
-        let (write, outcome) = diff::diff(directive, resolved.target, ids[index], parent, seen);
+        let (write, mut outcome) = diff::diff(directive, resolved.target, ids[index], parent, seen);
         writes.extend(write);
+        let suppressed = std::mem::take(&mut suppressed[index]).into_iter();
+        outcome.warnings.extend(suppressed.map(|field| Warning::Suppressed { field }));
         outcome
     });
     let outcome = Outcome { records: records.collect() };

@@ -1,7 +1,7 @@
 //! Which stored group each record means, and what can be said about it without the tree:
 //! classes 1–6 of the order of checks (rules §6).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::batch::{Batch, Expected, Intent, Record, key_of};
 use crate::directive::LookupKey;
@@ -16,6 +16,8 @@ pub(super) enum Target<'a> {
     Stored(&'a Group),
     /// None is stored: the record would create it.
     New,
+    /// None is stored, and the batch creates none.
+    Unwanted,
     /// It cannot be told: the key could not be read, or is ambiguous.
     Unknown,
 }
@@ -31,8 +33,8 @@ pub(super) struct Resolved<'a> {
 #[derive(Debug)]
 pub(super) struct Resolution<'a> {
     pub(super) records: Vec<Resolved<'a>>,
-    /// The records that would create a group, by every key that would find that group: of several
-    /// records with one key, the first.
+    /// The records that would create a group, or make a stored one known by a further reference, by every key
+    /// that would find that group then: of several records with one key, the first.
     creators: HashMap<LookupKey, Vec<usize>>,
 }
 
@@ -41,7 +43,7 @@ impl Resolution<'_> {
         self.records[index].failures.is_empty()
     }
 
-    /// The records, in order, that would create a group with this key, failing ones included. Several only
+    /// The records, in order, that would bring a group with this key, failing ones included. Several only
     /// where their own keys differ.
     pub(super) fn creators(&self, key: &LookupKey) -> &[usize] {
         self.creators.get(key).map_or(&[], Vec::as_slice)
@@ -50,20 +52,59 @@ impl Resolution<'_> {
 
 pub(super) fn resolve<'a>(batch: &Batch, seen: &'a Snapshot) -> Resolution<'a> {
     let mut records: Vec<Resolved<'a>> =
-        batch.records.iter().map(|record| resolve_one(record, batch.intent, seen)).collect();
+        batch.records.iter().map(|record| resolve_one(record, batch, seen)).collect();
     reject_duplicates(batch, &mut records);
     for (record, resolved) in batch.records.iter().zip(&mut records) {
         if resolved.failures.is_empty() {
             resolved.failures.extend(unfit_match(record, resolved.target, batch, seen));
         }
     }
-    let creators = if batch.intent == Intent::Upsert { creators(batch, &records) } else { HashMap::new() };
+    let creators = creators(batch, &records);
+    reject_claims(batch, seen, &creators, &mut records);
     Resolution { records, creators }
 }
 
+/// References that records add: each pair is for one group.
+fn reject_claims(
+    batch: &Batch,
+    seen: &Snapshot,
+    creators: &HashMap<LookupKey, Vec<usize>>,
+    records: &mut [Resolved<'_>],
+) {
+    let mut claims: BTreeMap<LookupKey, BTreeSet<usize>> = BTreeMap::new();
+    for (index, record) in batch.records.iter().enumerate() {
+        for reference in record.iter().flat_map(|directive| &directive.references) {
+            claims.entry(LookupKey::Reference(reference.clone())).or_default().insert(index);
+        }
+    }
+    for (pair, mut claimants) in claims {
+        claimants.extend(creators.get(&pair).into_iter().flatten());
+        let owner = seen.matches(&pair).first();
+        for &index in &claimants {
+            let own = match records[index].target {
+                Target::Stored(group) => Some(&group.id),
+                Target::New | Target::Unwanted | Target::Unknown => None,
+            };
+            let failure = match owner {
+                Some(owner) if own != Some(owner) => Failure::ReferenceTaken { id: *owner },
+                None if claimants.len() > 1 => {
+                    let others = claimants.iter().copied().filter(|other| *other != index);
+                    let peers = others.take(Failure::MAX_PEERS).collect();
+                    Failure::DuplicateInRequest { peers, others: claimants.len() - 1 }
+                }
+                _ => continue,
+            };
+            if records[index].failures.is_empty() {
+                records[index].failures.push(failure);
+            }
+        }
+    }
+}
+
 /// The target, and classes 1–3: all faults of the record together, the main one first.
-fn resolve_one<'a>(record: &Record, intent: Intent, seen: &'a Snapshot) -> Resolved<'a> {
+fn resolve_one<'a>(record: &Record, batch: &Batch, seen: &'a Snapshot) -> Resolved<'a> {
     let target = match key_of(record).map(|key| seen.matches(key)) {
+        Some([]) if batch.terms.no_create && batch.intent == Intent::Upsert => Target::Unwanted,
         Some([]) => Target::New,
         Some([id]) => seen.groups.get(id).map_or(Target::Unknown, Target::Stored),
         Some(_) | None => Target::Unknown,
@@ -72,7 +113,8 @@ fn resolve_one<'a>(record: &Record, intent: Intent, seen: &'a Snapshot) -> Resol
         Ok(directive) => (Vec::new(), directive.name.is_none()),
         Err(rejection) => (rejection.failures.clone(), rejection.lacks_name),
     };
-    if lacks_name && intent == Intent::Upsert && matches!(target, Target::New) {
+    let needs_name = batch.intent == Intent::Upsert && !batch.terms.nameless;
+    if lacks_name && needs_name && matches!(target, Target::New) {
         failures.push(Failure::RequiredFieldMissing(Field::Name));
     }
     // Which reference it would be for cannot be told, nor who else has the pair.
@@ -99,7 +141,7 @@ fn reject_duplicates(batch: &Batch, records: &mut [Resolved<'_>]) {
         let Some(key) = key_of(record) else { continue };
         let identity = match records[index].target {
             Target::Stored(group) => Identity::Stored(group.id),
-            Target::New | Target::Unknown => Identity::Key(key),
+            Target::New | Target::Unwanted | Target::Unknown => Identity::Key(key),
         };
         let start = *first.entry(identity).or_insert(index);
         if start != index {
@@ -133,7 +175,7 @@ fn unfit_match(record: &Record, target: Target<'_>, batch: &Batch, seen: &Snapsh
         _ if batch.expected.as_ref().is_some_and(|expected| !is_met(expected, target)) => {
             Some(Failure::PreconditionFailed)
         }
-        Target::Stored(_) | Target::New => None,
+        Target::Stored(_) | Target::New | Target::Unwanted => None,
     }
 }
 
@@ -148,22 +190,39 @@ fn is_met(expected: &Expected, target: Target<'_>) -> bool {
 fn creators(batch: &Batch, records: &[Resolved<'_>]) -> HashMap<LookupKey, Vec<usize>> {
     let mut creators: HashMap<LookupKey, Vec<usize>> = HashMap::new();
     for (index, record) in batch.records.iter().enumerate() {
-        if let (Target::New, Some(key)) = (records[index].target, key_of(record)) {
-            for found_by in keys_of_created(key, record) {
-                let known = creators.entry(found_by).or_default();
-                if !known.iter().any(|&other| key_of(&batch.records[other]) == Some(key)) {
-                    known.push(index);
-                }
+        let Some(key) = key_of(record) else { continue };
+        let found_by = match records[index].target {
+            Target::New if batch.intent == Intent::Upsert => keys_of_created(key, record),
+            Target::Stored(group) => keys_of_added(record, group),
+            Target::New | Target::Unwanted | Target::Unknown => continue,
+        };
+        for found_by in found_by {
+            let known = creators.entry(found_by).or_default();
+            if !known.iter().any(|&other| key_of(&batch.records[other]) == Some(key)) {
+                known.push(index);
             }
         }
     }
     creators
 }
 
+/// Every key by which this record would make a stored group known.
+fn keys_of_added(record: &Record, group: &Group) -> Vec<LookupKey> {
+    let references = record.iter().flat_map(|directive| &directive.references);
+    references.filter(|reference| !group.references.contains(reference)).flat_map(keys_of).collect()
+}
+
+fn keys_of(reference: &ExternalReference) -> [LookupKey; 2] {
+    [LookupKey::Key(reference.key.clone()), LookupKey::Reference(reference.clone())]
+}
+
 /// Every key that would find the group that this record would create.
 fn keys_of_created(key: &LookupKey, record: &Record) -> Vec<LookupKey> {
     match key {
-        LookupKey::Id(_) => vec![key.clone()],
+        LookupKey::Id(_) => {
+            let added = record.iter().flat_map(|directive| &directive.references).flat_map(keys_of);
+            [key.clone()].into_iter().chain(added).collect()
+        }
         LookupKey::Reference(reference) => vec![LookupKey::Key(reference.key.clone()), key.clone()],
         LookupKey::Key(_) => {
             let reference = record.as_ref().ok().and_then(|directive| {

@@ -1,5 +1,6 @@
 //! Random directories and random hostile batches over a small space of keys, so that records collide.
 
+use directory::model::{Choice, Language, Line, Notes};
 use directory::*;
 use proptest::collection::vec;
 use proptest::option;
@@ -72,16 +73,14 @@ fn lookup_key(kind: Kind) -> BoxedStrategy<LookupKey> {
     }
 }
 
-/// A parent is named like the groups themselves, and in any way where ids are given, because then no key
-/// comes into being: a key that is ambiguous only among records of which some fail, or an id that one
-/// batch assigns, would be found by the next batch.
+/// A parent is named like the groups themselves, and by references where ids are given: a key that is
+/// ambiguous only among records of which some fail, or an id that one batch assigns, would be found by the
+/// next batch.
 fn parent_key(kind: Kind) -> BoxedStrategy<ParentKey> {
     let key = match kind {
         Kind::Key => lookup_key(Kind::Key),
         Kind::Reference => lookup_key(Kind::Reference),
-        Kind::Id => {
-            prop_oneof![lookup_key(Kind::Key), lookup_key(Kind::Reference), lookup_key(Kind::Id)].boxed()
-        }
+        Kind::Id => prop_oneof![lookup_key(Kind::Reference), lookup_key(Kind::Id)].boxed(),
     };
     prop_oneof![
         30 => key.prop_map(ParentKey::Key),
@@ -105,15 +104,66 @@ fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
         patch(text(2).prop_map(Description::from_stored).boxed()),
         patch(parent_key(kind)),
         patch(Just(PhotoUrl::from_stored("https://example.org/a")).boxed()),
+        option::weighted(0.3, details()),
+        vec(reference(), 0..2),
     )
-        .prop_map(|(key, source, name, description, parent, photo_url)| Directive {
-            key,
-            source,
-            name,
-            description,
-            parent,
-            photo_url,
+        .prop_map(move |(key, source, name, description, parent, photo_url, details, references)| {
+            Directive {
+                key,
+                source: source.filter(|_| kind == Kind::Key || references.is_empty()),
+                name,
+                description,
+                parent,
+                photo_url,
+                details: details.map(Box::new),
+                references: if kind == Kind::Id { references } else { Vec::new() },
+            }
         })
+}
+
+fn reference() -> impl Strategy<Value = ExternalReference> {
+    let source = prop::sample::select(&SOURCES[..]).prop_map(Source::from_stored);
+    let key = (0..KEYS).prop_map(|number| ReferenceKey::from_stored(&key_text(number)));
+    (source, key).prop_map(|(source, key)| ExternalReference { source, key })
+}
+
+fn details() -> impl Strategy<Value = DetailsPatch> {
+    let line = || patch(prop::sample::select(&["", "x"][..]).prop_map(Line::from_stored).boxed());
+    let notes = patch(prop::sample::select(&["", "x"][..]).prop_map(Notes::from_stored).boxed());
+    let language = patch(Just(Language::parse("nl").expect("a language")).boxed());
+    let letters = option::of(prop::sample::select(&["Y", "N"][..]));
+    (language, line(), line(), notes, letters).prop_map(|(language, company, office, notes, letter)| {
+        DetailsPatch {
+            language,
+            company,
+            office,
+            notes,
+            budget: letter.map(|letter| Choice::parse(letter).expect("a letter")),
+            ..DetailsPatch::default()
+        }
+    })
+}
+
+/// What a batch does not do; mostly nothing of that.
+fn terms() -> impl Strategy<Value = Terms> {
+    let fields = prop::sample::subsequence(
+        vec![
+            Field::Name,
+            Field::Description,
+            Field::Parent,
+            Field::References,
+            Field::Detail(Detail::Company),
+            Field::Detail(Detail::Budget),
+        ],
+        0..4,
+    );
+    let some = (fields, any::<[bool; 3]>()).prop_map(|(keep, [keep_place, no_create, nameless])| Terms {
+        keep,
+        keep_place,
+        no_create,
+        nameless,
+    });
+    prop_oneof![3 => Just(Terms::default()), 2 => some]
 }
 
 fn record(kind: Kind) -> impl Strategy<Value = Record> {
@@ -128,8 +178,8 @@ pub(crate) fn batch() -> impl Strategy<Value = Batch> {
     let kind = prop_oneof![3 => Just(Kind::Key), 1 => Just(Kind::Reference), 1 => Just(Kind::Id)];
     let records = kind.prop_flat_map(|kind| vec(record(kind), 1..17));
     let intent = prop_oneof![4 => Just(Intent::Upsert), 1 => Just(Intent::Update)];
-    (records, intent).prop_map(|(records, intent)| {
-        Batch::new(TENANT, records).expect("not empty, not too large").intending(intent)
+    (records, intent, terms()).prop_map(|(records, intent, terms)| {
+        Batch::new(TENANT, records).expect("not empty, not too large").intending(intent).under(terms)
     })
 }
 

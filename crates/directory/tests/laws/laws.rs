@@ -25,6 +25,21 @@ fn applied(world: &World, batch: &Batch) -> (World, Plan) {
     (after, plan)
 }
 
+/// A field's value as a text; empty where it has none.
+fn value(group: &Group, field: &Field) -> String {
+    let details = group.details.as_deref().cloned().unwrap_or_default();
+    match field {
+        Field::Name => group.name.as_str().to_owned(),
+        Field::Description => group.description.as_ref().map_or("", |text| text.as_str()).to_owned(),
+        Field::Parent => group.parent.map(|id| id.to_string()).unwrap_or_default(),
+        Field::References if group.references.is_empty() => String::new(),
+        Field::References => format!("{:?}", group.references),
+        Field::Detail(Detail::Company) => details.company.as_str().to_owned(),
+        Field::Detail(Detail::Budget) => details.options.budget.letter().to_string(),
+        other => panic!("{other:?} is not generated"),
+    }
+}
+
 fn key_of(record: &Record) -> Option<&LookupKey> {
     match record {
         Ok(directive) => Some(&directive.key),
@@ -44,6 +59,7 @@ fn told(batch: &Batch, plan: &Plan, index: usize) -> String {
         }
         RecordResult::Archived { id, descendants } => format!("archived {id} and {descendants} below"),
         RecordResult::Restored { id } => format!("restored {id}"),
+        RecordResult::Skipped => "skipped".to_owned(),
         RecordResult::Unchanged { id } => format!("unchanged {id}"),
         RecordResult::Failed(failures) => format!(
             "failed {:?}",
@@ -87,7 +103,10 @@ proptest! {
         let plan = world.plan(&batch, DEPTH_LIMIT);
         prop_assert_eq!(plan.outcome.records.len(), batch.records.len());
         let done = |outcome: &&RecordOutcome| {
-            !matches!(outcome.result, RecordResult::Unchanged { .. } | RecordResult::Failed(_))
+            !matches!(
+                outcome.result,
+                RecordResult::Unchanged { .. } | RecordResult::Skipped | RecordResult::Failed(_)
+            )
         };
         prop_assert_eq!(plan.outcome.records.iter().filter(done).count(), plan.writes.len());
         let ids: HashSet<GroupId> = plan.writes.iter().map(|write| match write {
@@ -132,6 +151,7 @@ proptest! {
                     | RecordResult::Unchanged { id },
                     RecordResult::Unchanged { id: again },
                 ) => prop_assert_eq!(id, again),
+                (RecordResult::Skipped, RecordResult::Skipped) => {}
                 (first, second) => prop_assert!(false, "{:?} became {:?}", first, second),
             }
         }
@@ -220,6 +240,41 @@ proptest! {
                 prop_assert_eq!(owners, vec![group.id]);
             }
         }
+    }
+
+    #[test]
+    fn terms_hold(world in world(), batch in batch()) {
+        let (after, plan) = applied(&world, &batch);
+        for (id, before) in &world.groups {
+            let after = &after.groups[id];
+            for field in &batch.terms.keep {
+                let (kept, now) = (value(before, field), value(after, field));
+                prop_assert!(kept.is_empty() || kept == now, "{:?} of {}: {} became {}", field, id, kept, now);
+            }
+            prop_assert!(!batch.terms.keep_place || before.parent == after.parent, "{} moved", id);
+        }
+        let skipped = plan.outcome.records.iter().any(|record| record.result == RecordResult::Skipped);
+        if batch.terms.no_create && batch.intent == Intent::Upsert {
+            prop_assert_eq!(world.groups.len(), after.groups.len());
+        } else {
+            prop_assert!(!skipped);
+        }
+        // What is suppressed is told, and only where something stored is kept.
+        for (record, outcome) in batch.records.iter().zip(&plan.outcome.records) {
+            let told = outcome.warnings.iter().any(|warning| matches!(warning, Warning::Suppressed { .. }));
+            let stored = key_of(record).is_some_and(|key| !world.find(key).is_empty());
+            prop_assert!(!told || stored);
+        }
+    }
+
+    #[test]
+    fn terms_do_not_act_on_what_is_created(batch in batch()) {
+        let terms = Terms { no_create: false, ..batch.terms.clone() };
+        let plain = Terms { nameless: terms.nameless, ..Terms::default() };
+        let (held, held_plan) = applied(&World::default(), &batch.clone().under(terms));
+        let (free, free_plan) = applied(&World::default(), &batch.clone().under(plain));
+        prop_assert_eq!(held, free);
+        prop_assert_eq!(held_plan, free_plan);
     }
 
     #[test]

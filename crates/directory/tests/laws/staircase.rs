@@ -86,7 +86,8 @@ fn each_repair_shows_the_next_code() {
 }
 
 /// Codes that an unconditional upsert never sees.
-const OF_OTHER_INTENTS: [Code; 3] = [Code::GroupNotFound, Code::PreconditionFailed, Code::GroupHasChildren];
+const OF_OTHER_INTENTS: [Code; 4] =
+    [Code::GroupNotFound, Code::PreconditionFailed, Code::ReferenceTaken, Code::GroupHasChildren];
 
 /// Intent, condition, first record, keys of the others, main code.
 type Step<'s> = (Intent, Option<Expected>, Record, Vec<&'s str>, &'s str);
@@ -133,6 +134,11 @@ fn each_repair_shows_the_next_code_of_every_intent() {
         (Intent::Upsert, Some(Expected::Absent), Ok(directive("a", None)), vec![], "PRECONDITION_FAILED"),
         (Intent::Upsert, Some(Expected::Absent), Ok(directive("new", None)), vec![], ""),
         (Intent::Upsert, Some(Expected::Stored), Ok(directive("new", None)), vec![], "PRECONDITION_FAILED"),
+        (Intent::Update, never.clone(), Ok(claiming(5, "A", "twice")), vec![], "PRECONDITION_FAILED"),
+        (Intent::Update, at(5, 0), Ok(claiming(5, "A", "twice")), vec![], "REFERENCE_TAKEN"),
+        (Intent::Update, at(5, 0), Ok(claiming(5, "", "b")), vec![], "REFERENCE_TAKEN"),
+        (Intent::Update, at(5, 0), Ok(claiming(5, "", "a")), vec![], ""),
+        (Intent::Update, at(5, 0), Ok(claiming(5, "C", "twice")), vec![], ""),
         (archive, never.clone(), rejected("new"), vec!["new"], "VALIDATION_ERROR"),
         (archive, never.clone(), Ok(plain("twice")), vec!["twice"], "DUPLICATE_IN_REQUEST"),
         (archive, never.clone(), Ok(plain("twice")), vec![], "AMBIGUOUS_GROUP_IDENTIFIER"),
@@ -157,6 +163,14 @@ fn each_repair_shows_the_next_code_of_every_intent() {
         shown.extend(told);
     }
     assert!(OF_OTHER_INTENTS.iter().all(|code| shown.contains(code.as_str())));
+}
+
+/// A record for the group of this id that adds a reference to it.
+fn claiming(id: i64, source: &str, key: &str) -> Directive {
+    let reference =
+        ExternalReference { source: Source::from_stored(source), key: ReferenceKey::from_stored(key) };
+    let key = LookupKey::Id(GroupId::new(id).expect("small"));
+    Directive { references: vec![reference], ..Directive::new(key) }
 }
 
 /// What archiving and restoring many at once comes to: rules §4 and §5, one rule a line.

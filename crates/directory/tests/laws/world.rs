@@ -35,6 +35,7 @@ impl World {
             description: None,
             parent,
             photo_url: None,
+            details: None,
             archived_at: None,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
@@ -163,6 +164,7 @@ impl World {
                         description: None,
                         parent: None,
                         photo_url: None,
+                        details: None,
                         archived_at: None,
                         created_at: Timestamp(0),
                         updated_at: Timestamp(0),
@@ -171,13 +173,14 @@ impl World {
                     assert!(self.groups.insert(*id, group).is_none(), "id {id} is taken");
                     self.hold(*id, content);
                 }
-                Write::Update { id, content, reference } => {
+                Write::Update { id, content, reference, added } => {
                     self.hold(*id, content);
                     if let Some((from, to)) = reference {
                         let references = &mut self.groups.get_mut(id).expect("stored").references;
                         let place = references.iter().position(|reference| reference == from);
                         references[place.expect("the group has the reference")] = to.clone();
                     }
+                    self.groups.get_mut(id).expect("stored").references.extend(added.iter().cloned());
                 }
                 Write::Archive { id, reach } => {
                     // Subtrees may lie within one another.
@@ -200,6 +203,8 @@ impl World {
         group.description.clone_from(&content.description);
         group.parent = content.parent;
         group.photo_url.clone_from(&content.photo_url);
+        assert_ne!(content.details.as_deref(), Some(&Details::default()), "defaults are none");
+        group.details.clone_from(&content.details);
         group.revision = self.revision;
     }
 

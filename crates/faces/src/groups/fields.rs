@@ -167,12 +167,14 @@ impl Member {
 /// The name of a field on this wire.
 pub(super) fn wire_name(field: &Field) -> &str {
     match field {
-        Field::Key => Member::Key.rule().name,
+        Field::Key | Field::References => Member::Key.rule().name,
         Field::Source => Member::Source.rule().name,
         Field::Name => Member::Name.rule().name,
         Field::Description => Member::Description.rule().name,
         Field::Parent => Member::Parent.rule().name,
         Field::PhotoUrl => Member::PhotoUrl.rule().name,
+        // This contract has none of them, so that no record of it can be at fault there.
+        Field::Detail(_) => "details",
         Field::Other(name) => name,
     }
 }

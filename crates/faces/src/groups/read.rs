@@ -168,7 +168,7 @@ impl<'de> Reader<'de> {
         self.unknown(handling, suggestions, &mut note);
         let record = match key {
             Some(key) if self.failures.is_empty() => {
-                Ok(Directive { key, source, name, description, parent, photo_url })
+                Ok(Directive { source, name, description, parent, photo_url, ..Directive::new(key) })
             }
             key => Err(self.rejection(key)),
         };

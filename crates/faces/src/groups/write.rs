@@ -133,7 +133,7 @@ fn summary(intent: Intent, outcome: &Outcome) -> Summary {
             RecordResult::Updated { .. } => summary.updated.get_or_insert(0),
             RecordResult::Archived { .. } => summary.archived.get_or_insert(0),
             RecordResult::Restored { .. } => summary.restored.get_or_insert(0),
-            RecordResult::Unchanged { .. } => &mut summary.unchanged,
+            RecordResult::Unchanged { .. } | RecordResult::Skipped => &mut summary.unchanged,
             RecordResult::Failed(_) => &mut summary.failed,
         } += 1;
     }
@@ -167,6 +167,8 @@ fn line<'a>(
         }
         RecordResult::Restored { id } => ("restored", Some(*id)),
         RecordResult::Unchanged { id } => ("unchanged", Some(*id)),
+        // Batches of this contract skip nothing.
+        RecordResult::Skipped => ("unchanged", None),
         RecordResult::Failed(failures) => {
             line.errors = failures.iter().map(error).collect();
             ("failed", None)
@@ -204,6 +206,7 @@ fn warnings<'a>(note: &'a Note, warnings: &'a [Warning]) -> Vec<WarningLine<'a>>
 
 /// The codes of warnings.
 pub(super) const UNKNOWN_FIELD: &str = "UNKNOWN_FIELD";
+pub(super) const SUPPRESSED: &str = "SUPPRESSED";
 pub(super) const SIMILAR_REFERENCE_EXISTS: &str = "SIMILAR_REFERENCE_EXISTS";
 pub(super) const EXTERNAL_REFERENCE_TYPE_CHANGED: &str = "EXTERNAL_REFERENCE_TYPE_CHANGED";
 
@@ -232,6 +235,11 @@ fn warning(warning: &Warning) -> WarningLine<'_> {
                 message,
                 existing: Some(existing),
             }
+        }
+        Warning::Suppressed { field } => {
+            let field = wire_name(field);
+            let message = format!("{field} was kept as it is, as the request asks.");
+            WarningLine { code: SUPPRESSED, field: Some(field), message, existing: None }
         }
         Warning::SourceChanged { from, to } => {
             let field = Member::Source.rule().name;
@@ -286,6 +294,7 @@ pub(super) fn error(failure: &Failure) -> ErrorLine<'_> {
         | Failure::GroupNotFound
         | Failure::ArchivedGroupExists { .. }
         | Failure::PreconditionFailed
+        | Failure::ReferenceTaken { .. }
         | Failure::ParentIsSelf
         | Failure::ArchivedParentGroup => line,
     }
@@ -322,6 +331,9 @@ fn message(failure: &Failure) -> String {
         Failure::GroupNotFound => format!("No group has this {key}."),
         Failure::PreconditionFailed => {
             "The group is not in the state that If-Match or If-None-Match asks for: read it again.".into()
+        }
+        Failure::ReferenceTaken { id } => {
+            format!("Another group (id {id}) has this {key} in this system already.")
         }
         Failure::GroupHasChildren { children } => {
             let most = Failure::MAX_CHILDREN;

@@ -105,6 +105,7 @@ pub(crate) fn group(id: i64, source: &str, key: &str, parent: Option<i64>) -> Gr
         description: None,
         parent: parent.map(id_of),
         photo_url: None,
+        details: None,
         archived_at: None,
         created_at: Timestamp(0),
         updated_at: Timestamp(0),

@@ -152,7 +152,13 @@ pub(super) fn id(number: i64) -> GroupId {
 }
 
 pub(super) fn content(name: &str, parent: Option<i64>) -> Content {
-    Content { name: Name::from_stored(name), description: None, parent: parent.map(id), photo_url: None }
+    Content {
+        name: Name::from_stored(name),
+        description: None,
+        parent: parent.map(id),
+        photo_url: None,
+        details: None,
+    }
 }
 
 /// A create with an assigned id.
@@ -180,11 +186,11 @@ pub(super) fn below(parent: i64, number: i64) -> Write {
 
 /// An update of name and parent.
 pub(super) fn update(number: i64, name: &str, parent: Option<i64>) -> Write {
-    Write::Update { id: id(number), content: content(name, parent), reference: None }
+    Write::Update { id: id(number), content: content(name, parent), reference: None, added: Vec::new() }
 }
 
 /// An update that replaces a reference.
 pub(super) fn rename(number: i64, from: (&str, &str), to: (&str, &str)) -> Write {
     let reference = Some((reference(from.0, from.1), reference(to.0, to.1)));
-    Write::Update { id: id(number), content: content("name", None), reference }
+    Write::Update { id: id(number), content: content("name", None), reference, added: Vec::new() }
 }

@@ -3,13 +3,14 @@
 use directory::{LookupKey, Write};
 
 use super::Case;
-use super::desk::{Desk, create, id, key, reference, rename};
+use super::desk::{Desk, create, id, key, reference, rename, update};
 use crate::StoreError;
 
 pub(super) const CASES: &[Case] = &[
     ("a group is found by each of its references", several),
     ("a key can mean several groups", ambiguous),
     ("a reference is replaced in its place", replaced),
+    ("references are added behind those that are there", added),
     ("references change hands within one plan", swapped),
     ("a taken reference is a conflict", taken),
     ("a missing reference or group is a conflict", missing),
@@ -56,6 +57,30 @@ fn replaced(desk: &Desk) {
     let seen = desk.load(tenant, &[key("A"), key("B"), key("C")]);
     assert_eq!(seen.groups[&id(1)].references, [reference("S", "A"), reference("U", "C")]);
     assert!(seen.matches.contains_key(&key("C")) && !seen.matches.contains_key(&key("B")));
+}
+
+fn added(desk: &Desk) {
+    let tenant = desk.tenant("a");
+    desk.apply(tenant, 2, &[create(1, &[]), create(2, &[("S", "B")])]).expect("applied");
+    let add = |number: i64, pairs: &[(&str, &str)]| {
+        let Write::Update { id, content, .. } = update(number, "name", None) else {
+            unreachable!("an update")
+        };
+        let added = pairs.iter().map(|(source, key)| reference(source, key)).collect();
+        desk.apply(tenant, 3, &[Write::Update { id, content, reference: None, added }])
+    };
+    add(1, &[("S", "A"), ("T", "A")]).expect("applied");
+    add(2, &[("T", "C")]).expect("applied");
+    add(2, &[("U", "D")]).expect("applied");
+    let seen = desk.load(tenant, &[key("A"), key("C"), key("D"), key("B")]);
+    assert_eq!(seen.groups[&id(1)].references, [reference("S", "A"), reference("T", "A")]);
+    assert_eq!(
+        seen.groups[&id(2)].references,
+        [reference("S", "B"), reference("T", "C"), reference("U", "D")]
+    );
+    // One of another group is a conflict, and nothing of it is kept.
+    assert!(matches!(add(1, &[("V", "E"), ("U", "D")]), Err(StoreError::Conflict(_))));
+    assert!(desk.load(tenant, &[key("E")]).matches.is_empty());
 }
 
 fn swapped(desk: &Desk) {

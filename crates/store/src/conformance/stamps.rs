@@ -1,6 +1,7 @@
 //! Revisions and times (rules §9).
 
-use directory::{Description, Group, GroupId, IdOrigin, Name, PhotoUrl, TenantId, Timestamp, Write};
+use directory::model::{Language, Line, Notes, Options};
+use directory::{Description, Details, Group, GroupId, IdOrigin, Name, PhotoUrl, TenantId, Timestamp, Write};
 
 use super::Case;
 use super::desk::{Desk, create, id, key, update};
@@ -43,6 +44,7 @@ fn fields(desk: &Desk) {
             description: description.map(Description::from_stored),
             parent,
             photo_url: url.map(PhotoUrl::from_stored),
+            details: description.map(|notes| Box::new(details(notes))),
         };
     let full = content(text, Some(""), Some("https://example.org/"), Some(id(1)));
     let given = Write::Create {
@@ -60,6 +62,7 @@ fn fields(desk: &Desk) {
             description: group.description,
             parent: group.parent,
             photo_url: group.photo_url,
+            details: group.details,
         };
         assert_eq!(stored, expected);
         let next = if expected.parent.is_some() {
@@ -67,8 +70,21 @@ fn fields(desk: &Desk) {
         } else {
             content(text, Some(""), Some("https://example.org/"), GroupId::new(1))
         };
-        let update = Write::Update { id: id(2), content: next, reference: None };
+        let update = Write::Update { id: id(2), content: next, reference: None, added: Vec::new() };
         desk.apply(tenant, 3, &[update]).expect("applied");
+    }
+}
+
+/// Every detail with a value of its own.
+fn details(notes: &str) -> Details {
+    let letters = "NNNHA";
+    Details {
+        language: Language::parse("nl").ok(),
+        company: Line::from_stored("company"),
+        department: Line::from_stored("department \u{E9}"),
+        office: Line::from_stored("office"),
+        notes: Notes::from_stored(notes),
+        options: Options::from_stored(letters).expect("letters"),
     }
 }
 

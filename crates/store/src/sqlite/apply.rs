@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use directory::write::Content;
-use directory::{ExternalReference, GroupId, IdOrigin, Reach, TenantId, Timestamp, Write};
+use directory::{Details, ExternalReference, GroupId, IdOrigin, Reach, TenantId, Timestamp, Write};
 use rusqlite::{CachedStatement, Connection};
 
 use super::errors::is_taken;
@@ -74,6 +74,9 @@ impl<'t> Turn<'t> {
         let mut insert = self.db.prepare_cached(include_str!("sql/insert.sql"))?;
         for create in creates {
             self.insert(&mut insert, &create)?;
+            if let Some(details) = &create.content.details {
+                self.add_details(create.id, details)?;
+            }
             if let Some((fold, first)) = create.fold.zip(create.references.first()) {
                 self.claimed.push((fold, first));
             }
@@ -127,10 +130,13 @@ impl<'t> Turn<'t> {
 
     fn update(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
         for write in writes {
-            if let Write::Update { id, content, reference } = write {
+            if let Write::Update { id, content, reference, added } = write {
                 self.replace_content(*id, content)?;
                 if let Some((from, to)) = reference {
                     self.replace_reference(*id, from, to)?;
+                }
+                for reference in added {
+                    self.add_reference(*id, reference)?;
                 }
             }
         }
@@ -138,6 +144,7 @@ impl<'t> Turn<'t> {
     }
 
     fn replace_content(&self, id: GroupId, content: &Content) -> Result<(), StoreError> {
+        let [language, company, department, office, notes, options] = columns(content.details.as_deref());
         // Most updates leave the parent alone: try the cheap statement first.
         for statement in [include_str!("sql/update_in_place.sql"), include_str!("sql/update.sql")] {
             let mut update = self.db.prepare_cached(statement)?;
@@ -150,12 +157,44 @@ impl<'t> Turn<'t> {
                 self.at.0,
                 self.counters.revision,
                 content.parent.map(GroupId::get),
+                &language,
+                &company,
+                &department,
+                &office,
+                &notes,
+                &options,
             ))?;
             if updated == 1 {
                 return Ok(());
             }
         }
         Err(StoreError::Conflict(format!("group {id} is not stored")))
+    }
+
+    /// A group that is created has none at first: few have any.
+    fn add_details(&self, id: GroupId, details: &Details) -> Result<(), StoreError> {
+        let mut update = self.db.prepare_cached(include_str!("sql/set_details.sql"))?;
+        let [language, company, department, office, notes, options] = columns(Some(details));
+        update.execute((self.tenant.0, id.get(), language, company, department, office, notes, options))?;
+        Ok(())
+    }
+
+    /// A reference more: the first one lies with the group, others beside it.
+    fn add_reference(&mut self, id: GroupId, reference: &'t ExternalReference) -> Result<(), StoreError> {
+        let fold = fold(&reference.key);
+        let mut first = self.db.prepare_cached(
+            "UPDATE groups SET source = ?3, key = ?4, fold = ?5 WHERE tenant = ?1 AND id = ?2 AND key IS NULL",
+        )?;
+        let (source, key) = (reference.source.as_str(), reference.key.as_str());
+        if first.execute((self.tenant.0, id.get(), source, key, fold))? == 1 {
+            self.claimed.push((fold, reference));
+            return Ok(());
+        }
+        let mut last = self.db.prepare_cached(
+            "SELECT coalesce(max(position), 0) FROM extra_refs WHERE tenant = ?1 AND id = ?2",
+        )?;
+        let position: usize = last.query_row((self.tenant.0, id.get()), |row| row.get::<_, u32>(0))? as usize;
+        self.add_extra(id, position + 1, reference)
     }
 
     fn replace_reference(
@@ -240,6 +279,20 @@ impl<'t> Turn<'t> {
         }
         Ok(())
     }
+}
+
+/// The columns of a group's details, in their order; the last one tells whether there are any.
+fn columns(details: Option<&Details>) -> [Option<String>; 6] {
+    let Some(details) = details else { return Default::default() };
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    [
+        details.language.map(|language| language.to_string()),
+        text(details.company.as_str()),
+        text(details.department.as_str()),
+        text(details.office.as_str()),
+        text(details.notes.as_str()),
+        Some(details.options.to_stored()),
+    ]
 }
 
 fn count(select: &mut CachedStatement<'_>, parameters: impl rusqlite::Params) -> Result<i64, StoreError> {

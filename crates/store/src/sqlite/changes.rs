@@ -39,17 +39,9 @@ pub(super) fn changes(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_feed_walks_along_its_index() {
-        let db = Connection::open_in_memory().expect("opens");
-        for migration in [
-            include_str!("../../migrations/sqlite/0001_groups.sql"),
-            include_str!("../../migrations/sqlite/0004_changes.sql"),
-        ] {
-            db.execute_batch(migration).expect("migrated");
-        }
+        let db = crate::sqlite::migrate::database();
         let sql = include_str!("sql/changes.sql");
         let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("prepared");
         let steps: Vec<String> = explain

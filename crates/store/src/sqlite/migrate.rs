@@ -24,6 +24,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, name: "lists", sql: include_str!("../../migrations/sqlite/0003_lists.sql") },
     Migration { number: 4, name: "changes", sql: include_str!("../../migrations/sqlite/0004_changes.sql") },
     Migration { number: 5, name: "runs", sql: include_str!("../../migrations/sqlite/0005_runs.sql") },
+    Migration { number: 6, name: "details", sql: include_str!("../../migrations/sqlite/0006_details.sql") },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -53,6 +54,16 @@ pub(super) fn migrate(db: &Connection) -> Result<(), StoreError> {
         done?;
     }
     Ok(())
+}
+
+/// A database in memory with the whole schema and nothing in it.
+#[cfg(test)]
+pub(super) fn database() -> Connection {
+    let db = Connection::open_in_memory().expect("opens");
+    for migration in MIGRATIONS {
+        db.execute_batch(migration.sql).expect("migrated");
+    }
+    db
 }
 
 /// Refuses a schema that is not the one of this program.

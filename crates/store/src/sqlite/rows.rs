@@ -1,8 +1,9 @@
 //! Rows as groups. The statements that read groups all start with the same columns in the same order.
 
+use directory::model::{Language, Line, Notes, Options};
 use directory::{
-    Description, ExternalReference, Filter, Group, GroupId, GroupView, Name, PhotoUrl, Place, ReferenceKey,
-    Source, Stamp, Timestamp, Words,
+    Description, Details, ExternalReference, Filter, Group, GroupId, GroupView, Name, PhotoUrl, Place,
+    ReferenceKey, Source, Stamp, Timestamp, Words,
 };
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -21,7 +22,13 @@ const CREATED_AT: usize = 7;
 const UPDATED_AT: usize = 8;
 const ARCHIVED_AT: usize = 9;
 const REVISION: usize = 10;
-const PARENT_KEY: usize = 11;
+const LANGUAGE: usize = 11;
+const COMPANY: usize = 12;
+const DEPARTMENT: usize = 13;
+const OFFICE: usize = 14;
+const NOTES: usize = 15;
+const OPTIONS: usize = 16;
+const PARENT_KEY: usize = 17;
 
 /// Reads groups. Texts that rows share with each other or with the question are shared in memory too.
 #[derive(Default)]
@@ -107,6 +114,7 @@ impl Rows {
             description: text(row, DESCRIPTION)?.map(Description::from_stored),
             parent: row.get::<_, Option<i64>>(PARENT)?.map(group_id).transpose()?,
             photo_url: text(row, PHOTO_URL)?.map(PhotoUrl::from_stored),
+            details: details(row)?,
             archived_at: row.get::<_, Option<i64>>(ARCHIVED_AT)?.map(Timestamp),
             created_at: Timestamp(row.get(CREATED_AT)?),
             updated_at: Timestamp(row.get(UPDATED_AT)?),
@@ -136,6 +144,22 @@ impl Rows {
         };
         ExternalReference { source, key }
     }
+}
+
+/// What contract 2 knows of a group. Nearly every row has none: its choices tell.
+fn details(row: &Row<'_>) -> Result<Option<Box<Details>>, StoreError> {
+    let Some(options) = text(row, OPTIONS)? else { return Ok(None) };
+    let options = Options::from_stored(options).ok_or_else(|| damaged("options"))?;
+    let language = text(row, LANGUAGE)?.map(Language::parse).transpose();
+    let line = |column| Ok::<_, StoreError>(text(row, column)?.map(Line::from_stored).unwrap_or_default());
+    Ok(Some(Box::new(Details {
+        language: language.map_err(|_| damaged("language"))?,
+        company: line(COMPANY)?,
+        department: line(DEPARTMENT)?,
+        office: line(OFFICE)?,
+        notes: text(row, NOTES)?.map(Notes::from_stored).unwrap_or_default(),
+        options,
+    })))
 }
 
 /// A text as it lies in the page cache; valid until the row is left.

@@ -117,18 +117,7 @@ fn run(tenant: TenantId, row: &Row<'_>) -> rusqlite::Result<Run> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn database() -> Connection {
-        let db = Connection::open_in_memory().expect("opens");
-        for migration in [
-            include_str!("../../migrations/sqlite/0001_groups.sql"),
-            include_str!("../../migrations/sqlite/0002_stored_answers.sql"),
-            include_str!("../../migrations/sqlite/0005_runs.sql"),
-        ] {
-            db.execute_batch(migration).expect("migrated");
-        }
-        db
-    }
+    use crate::sqlite::migrate::database;
 
     #[test]
     fn every_list_of_runs_walks_along_its_index() {

@@ -1,9 +1,10 @@
 //! Random batches over a small space of keys, so that records collide with each other and with what is
 //! stored.
 
+use directory::model::{Choice, Language, Line};
 use directory::{
-    Description, Directive, ExternalReference, Filter, GroupId, Intent, Life, LookupKey, Name, ParentKey,
-    Patch, PhotoUrl, Place, Reach, Record, ReferenceKey, Rejection, Source, Timestamp,
+    Description, DetailsPatch, Directive, ExternalReference, Filter, GroupId, Intent, Life, LookupKey, Name,
+    ParentKey, Patch, PhotoUrl, Place, Reach, Record, ReferenceKey, Rejection, Source, Timestamp,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -140,12 +141,29 @@ fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
         patch(select(&["", "text"][..]).prop_map(Description::from_stored).boxed()),
         patch(parent),
         patch(Just(PhotoUrl::from_stored("https://example.org/a")).boxed()),
+        option::weighted(0.2, details()),
+        vec(reference(), 0..3),
     )
-        .prop_map(move |(key, source, name, description, parent, photo_url)| {
+        .prop_map(move |(key, source, name, description, parent, photo_url, details, references)| {
             // Faces let a source be given only where groups are named by the key alone.
             let source = source.filter(|_| matches!(kind, Kind::Key));
-            Directive { key, source, name, description, parent, photo_url }
+            let references = if matches!(kind, Kind::Id) { references } else { Vec::new() };
+            let details = details.map(Box::new);
+            Directive { key, source, name, description, parent, photo_url, details, references }
         })
+}
+
+fn details() -> impl Strategy<Value = DetailsPatch> {
+    let line = patch(select(&["", "x"][..]).prop_map(Line::from_stored).boxed());
+    let language =
+        patch(select(&["nl", "DE"][..]).prop_map(|text| Language::parse(text).expect("two letters")).boxed());
+    let letter = option::of(select(&["Y", "N"][..]).prop_map(|text| Choice::parse(text).expect("a letter")));
+    (line, language, letter).prop_map(|(company, language, budget)| DetailsPatch {
+        company,
+        language,
+        budget,
+        ..DetailsPatch::default()
+    })
 }
 
 fn batch() -> impl Strategy<Value = Vec<Record>> {

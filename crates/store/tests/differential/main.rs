@@ -71,8 +71,13 @@ impl<'d> Side<'d> {
         let references: Vec<ExternalReference> = distinct.into_iter().filter(free).cloned().collect();
         let needs = Needs { fresh_ids: 1, ..Needs::default() };
         let (id, _) = self.desk.read(|reader| reader.load(tenant, &needs)).free_ids.0[0];
-        let content =
-            Content { name: Name::from_stored("several"), description: None, parent: None, photo_url: None };
+        let content = Content {
+            name: Name::from_stored("several"),
+            description: None,
+            parent: None,
+            photo_url: None,
+            details: None,
+        };
         let id = GroupId::new(id).expect("free ids are good ids");
         let write = Write::Create { id, id_origin: IdOrigin::Assigned, references, content };
         self.desk.apply(tenant, at, &[write]).expect("nothing is taken");

@@ -30,11 +30,13 @@ impl Run {
             RecordResult::Archived { .. } => "archived with others",
             RecordResult::Restored { .. } => "restored",
             RecordResult::Unchanged { .. } => "unchanged",
+            RecordResult::Skipped => "skipped",
             RecordResult::Failed(failures) => failures[0].code().as_str(),
         });
         let warnings = records.iter().flat_map(|record| &record.warnings).map(|warning| match warning {
             Warning::SimilarReferenceExists { .. } => "similar",
             Warning::SourceChanged { .. } => "source changed",
+            Warning::Suppressed { .. } => "suppressed",
         });
         results.chain(warnings).collect()
     }

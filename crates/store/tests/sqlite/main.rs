@@ -35,6 +35,7 @@ fn add(desk: &Desk, tenant: TenantId, number: i64) {
             description: None,
             parent: None,
             photo_url: None,
+            details: None,
         },
     };
     desk.apply(tenant, 5, &[write]).expect("applied");

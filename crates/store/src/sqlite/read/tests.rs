@@ -1,16 +1,11 @@
 //! Lists walk along an index, in its order.
 
 use super::*;
+use crate::sqlite::migrate::database;
 
 #[test]
 fn every_list_walks_along_its_index() {
-    let db = Connection::open_in_memory().expect("opens");
-    for migration in [
-        include_str!("../../../migrations/sqlite/0001_groups.sql"),
-        include_str!("../../../migrations/sqlite/0003_lists.sql"),
-    ] {
-        db.execute_batch(migration).expect("migrated");
-    }
+    let db = database();
     let below = Place::Below(GroupId::MAX);
     for (place, life, expected) in [
         (Place::Anywhere, Life::Living, "groups_id (tenant=? AND id>?)"),
@@ -36,8 +31,7 @@ fn every_list_walks_along_its_index() {
 
 #[test]
 fn a_tree_walks_along_the_index_of_children() {
-    let db = Connection::open_in_memory().expect("opens");
-    db.execute_batch(include_str!("../../../migrations/sqlite/0001_groups.sql")).expect("migrated");
+    let db = database();
     let sql = include_str!("../sql/next_child.sql");
     let step: String = db
         .query_row(&format!("EXPLAIN QUERY PLAN {sql}"), (1, 1, 1), |row| row.get("detail"))
@@ -50,9 +44,7 @@ fn a_tree_walks_along_the_index_of_children() {
 
 #[test]
 fn a_page_looks_at_no_more_than_it_may() {
-    let db = Connection::open_in_memory().expect("opens");
-    db.execute_batch(include_str!("../../../migrations/sqlite/0001_groups.sql")).expect("migrated");
-    db.execute_batch(include_str!("../../../migrations/sqlite/0003_lists.sql")).expect("migrated");
+    let db = database();
     let many = 2 * MOST_LOOKED_AT + 1;
     db.execute(
         "WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < ?1)

@@ -153,6 +153,7 @@ fn content(name: &str, parent: Option<i64>) -> Content {
         description: None,
         parent: parent.map(group_id),
         photo_url: None,
+        details: None,
     }
 }
 
@@ -168,7 +169,7 @@ fn create(number: i64, name: &str, keys: &[&str], parent: Option<i64>) -> Write 
 }
 
 fn update(number: i64, name: &str, parent: Option<i64>) -> Write {
-    Write::Update { id: group_id(number), content: content(name, parent), reference: None }
+    Write::Update { id: group_id(number), content: content(name, parent), reference: None, added: Vec::new() }
 }
 
 /// `splitmix64`, the same choices in every run.

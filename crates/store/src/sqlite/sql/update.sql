@@ -1,3 +1,4 @@
 UPDATE groups
-SET name = ?3, description = ?4, photo_url = ?5, updated_at = ?6, revision = ?7, parent_id = ?8
+SET name = ?3, description = ?4, photo_url = ?5, updated_at = ?6, revision = ?7, parent_id = ?8,
+    language = ?9, company = ?10, department = ?11, office = ?12, notes = ?13, options = ?14
 WHERE tenant = ?1 AND id = ?2

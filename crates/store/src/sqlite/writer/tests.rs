@@ -73,6 +73,7 @@ fn add(ids: std::ops::Range<i64>) -> WriteJob {
                 description: Some(Description::from_stored("x".repeat(8000))),
                 parent: None,
                 photo_url: None,
+                details: None,
             },
         };
         let writes: Vec<Write> = ids.clone().map(create).collect();
