@@ -28,6 +28,8 @@ pub enum LookupKey {
     Reference(ExternalReference),
     /// By id: at most one group. A create takes this id.
     Id(GroupId),
+    /// By nothing: no group that is stored. A create takes any id, and has no reference by which to find it.
+    New,
 }
 
 /// How a record names its parent.
@@ -69,6 +71,8 @@ pub struct Directive {
     pub description: Patch<Description>,
     /// A new parent; `Clear` makes the group a root.
     pub parent: Patch<ParentKey>,
+    /// Another key of the parent that is set: both must mean one group.
+    pub parent_too: Option<LookupKey>,
     /// A new picture.
     pub photo_url: Patch<PhotoUrl>,
     /// New details; `None` where all of them stay.
@@ -111,6 +115,7 @@ impl Directive {
             name: None,
             description: Patch::Keep,
             parent: Patch::Keep,
+            parent_too: None,
             photo_url: Patch::Keep,
             details: None,
             references: Vec::new(),
@@ -123,7 +128,7 @@ impl LookupKey {
     pub const fn reference_key(&self) -> Option<&ReferenceKey> {
         match self {
             Self::Key(key) | Self::Reference(ExternalReference { key, .. }) => Some(key),
-            Self::Id(_) => None,
+            Self::Id(_) | Self::New => None,
         }
     }
 }
@@ -134,6 +139,7 @@ impl fmt::Display for LookupKey {
         match self {
             Self::Key(key) | Self::Reference(ExternalReference { key, .. }) => key.fmt(formatter),
             Self::Id(id) => id.fmt(formatter),
+            Self::New => formatter.write_str("new"),
         }
     }
 }

@@ -68,7 +68,7 @@ impl Code {
             Self::GroupNotFound => "GROUP_NOT_FOUND",
             Self::ArchivedGroupExists => "ARCHIVED_GROUP_EXISTS",
             Self::PreconditionFailed => "PRECONDITION_FAILED",
-            Self::ReferenceTaken => "REFERENCE_TAKEN",
+            Self::ReferenceTaken => "CONFLICT",
             Self::ParentIsSelf => "PARENT_IS_SELF",
             Self::ParentGroupNotFound => "PARENT_GROUP_NOT_FOUND",
             Self::ArchivedParentGroup => "ARCHIVED_PARENT_GROUP",
@@ -357,6 +357,16 @@ pub struct RecordOutcome {
     pub result: RecordResult,
     /// What to look at.
     pub warnings: Vec<Warning>,
+    /// The stored group that an upsert or update means, also where it failed; `None` where none is stored, or
+    /// where it cannot be told which.
+    pub meant: Option<GroupId>,
+}
+
+impl RecordOutcome {
+    /// A result, with nothing more to say.
+    pub const fn of(result: RecordResult) -> Self {
+        Self { result, warnings: Vec::new(), meant: None }
+    }
 }
 
 /// The results of a batch: as many as records, in the same order.

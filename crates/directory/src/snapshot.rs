@@ -91,7 +91,8 @@ impl Snapshot {
 
 /// What the plan of this batch must look at first.
 pub fn needs(batch: &Batch) -> Needs {
-    let named: HashSet<LookupKey> = batch.records.iter().filter_map(key_of).cloned().collect();
+    let keys = batch.records.iter().filter_map(key_of).filter(|key| **key != LookupKey::New);
+    let named: HashSet<LookupKey> = keys.cloned().collect();
     if batch.intent != Intent::Upsert {
         return Needs { keys: with_parents(batch, &named), ..Needs::default() };
     }
@@ -104,11 +105,14 @@ fn with_parents(batch: &Batch, own_keys: &HashSet<LookupKey>) -> Vec<LookupKey> 
     let mut keys: Vec<LookupKey> = own_keys.iter().cloned().collect();
     let mut known: HashSet<&LookupKey> = HashSet::new();
     for directive in batch.records.iter().flatten() {
-        if let Patch::Set(ParentKey::Key(key)) = &directive.parent
-            && !own_keys.contains(key)
-            && known.insert(key)
-        {
-            keys.push(key.clone());
+        let parent = match &directive.parent {
+            Patch::Set(ParentKey::Key(key)) => Some(key),
+            Patch::Set(ParentKey::Unmatchable { .. }) | Patch::Keep | Patch::Clear => None,
+        };
+        for key in parent.into_iter().chain(&directive.parent_too) {
+            if !own_keys.contains(key) && known.insert(key) {
+                keys.push(key.clone());
+            }
         }
     }
     let claimed = batch.records.iter().flatten().flat_map(|directive| &directive.references);
@@ -193,7 +197,7 @@ impl FreeIds {
     pub fn source<'a>(&'a self, batch: &Batch) -> FreshIds<'a> {
         let asked_for = batch.records.iter().filter_map(key_of).filter_map(|key| match key {
             LookupKey::Id(id) => Some(*id),
-            LookupKey::Key(_) | LookupKey::Reference(_) => None,
+            LookupKey::Key(_) | LookupKey::Reference(_) | LookupKey::New => None,
         });
         #[expect(clippy::reversed_empty_ranges, reason = "an empty range is where the iteration starts")]
         let current = 1..=0;

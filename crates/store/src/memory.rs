@@ -135,6 +135,7 @@ fn first_key(group: &Group) -> Option<ReferenceKey> {
 fn is_meant(group: &Group, key: &LookupKey) -> bool {
     match key {
         LookupKey::Id(id) => group.id == *id,
+        LookupKey::New => false,
         LookupKey::Reference(wanted) => group.references.contains(wanted),
         LookupKey::Key(wanted) => group.references.iter().any(|reference| reference.key == *wanted),
     }

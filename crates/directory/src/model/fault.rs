@@ -98,6 +98,10 @@ pub enum Fault {
     NotALanguage,
     /// Not one of these letters.
     NotAmong(&'static str),
+    /// Not the number of an id.
+    InvalidId,
+    /// Two keys for the parent that mean different groups.
+    AmbiguousParent,
     /// The value is nested too deeply.
     TooDeep {
         /// Levels allowed.
@@ -125,8 +129,10 @@ impl Fault {
             Self::DuplicateMember => "DUPLICATE_MEMBER",
             Self::Unknown { .. } => "UNKNOWN_FIELD",
             Self::TooManyMembers { .. } => "TOO_MANY_MEMBERS",
-            Self::NotALanguage => "NOT_A_LANGUAGE",
-            Self::NotAmong(_) => "NOT_AMONG",
+            Self::NotALanguage => "INVALID_LANGUAGE",
+            Self::NotAmong(_) => "NOT_IN_ENUM",
+            Self::InvalidId => "INVALID_ID",
+            Self::AmbiguousParent => "AMBIGUOUS_PARENT",
             Self::TooDeep { .. } => "TOO_DEEP",
         }
     }
@@ -162,6 +168,10 @@ impl fmt::Display for Fault {
             Self::Unknown { suggestion: None } => formatter.write_str("is not a field of this contract"),
             Self::TooManyMembers { limit } => {
                 write!(formatter, "has too many members, at most {limit} are allowed")
+            }
+            Self::InvalidId => formatter.write_str("must be a whole number from 1 to 9007199254740991"),
+            Self::AmbiguousParent => {
+                formatter.write_str("means two groups: its id one, its reference another")
             }
             Self::NotALanguage => formatter.write_str("must be two letters of ISO 639-1, such as NL"),
             Self::NotAmong(letters) => {

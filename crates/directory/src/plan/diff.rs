@@ -85,7 +85,7 @@ fn create(
 ) -> (Option<Write>, RecordOutcome) {
     let id_origin = match directive.key {
         LookupKey::Id(_) => IdOrigin::Given,
-        LookupKey::Key(_) | LookupKey::Reference(_) => IdOrigin::Assigned,
+        LookupKey::Key(_) | LookupKey::Reference(_) | LookupKey::New => IdOrigin::Assigned,
     };
     let mut references: Vec<ExternalReference> =
         created_reference(&directive.key, directive.source.as_ref()).into_iter().collect();
@@ -96,7 +96,7 @@ fn create(
         .into_iter()
         .collect();
     let write = Write::Create { id, id_origin, references, content };
-    (Some(write), RecordOutcome { result: RecordResult::Created { id }, warnings })
+    (Some(write), RecordOutcome { warnings, ..RecordOutcome::of(RecordResult::Created { id }) })
 }
 
 fn update(
@@ -116,7 +116,7 @@ fn update(
     let changes = changes(directive, group, parent, reference.as_ref(), &added, seen);
     if changes.is_empty() {
         let result = RecordResult::Unchanged { id: group.id };
-        return (None, RecordOutcome { result, warnings: Vec::new() });
+        return (None, RecordOutcome::of(result));
     }
     let content = Content {
         name: directive.name.clone().unwrap_or_else(|| group.name.clone()),
@@ -130,7 +130,8 @@ fn update(
         .filter(|(from, _)| !from.source.is_unnamed())
         .map(|(from, to)| Warning::SourceChanged { from: from.clone(), to: to.clone() });
     let warnings = warnings.collect();
-    let outcome = RecordOutcome { result: RecordResult::Updated { id: group.id, changes }, warnings };
+    let result = RecordResult::Updated { id: group.id, changes };
+    let outcome = RecordOutcome { warnings, ..RecordOutcome::of(result) };
     (Some(Write::Update { id: group.id, content, reference, added }), outcome)
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::resolve::{Resolution, Target};
 use crate::batch::Batch;
 use crate::directive::{LookupKey, ParentKey, Patch};
-use crate::model::GroupId;
+use crate::model::{Fault, GroupId};
 use crate::outcome::{CyclePath, Failure, Field};
 use crate::snapshot::Snapshot;
 
@@ -90,6 +90,9 @@ fn place(
         }
         Patch::Set(ParentKey::Key(key)) => key,
     };
+    if let Some(too) = &directive.parent_too {
+        check_agreement(key, too, seen, resolution)?;
+    }
     let wanted = seen.matches(key);
     if stored.and_then(|group| group.parent).is_some_and(|parent| wanted.contains(&parent)) {
         return Ok(Placement::Same);
@@ -105,6 +108,34 @@ fn place(
         [parent] => Ok(Placement::Stored(*parent)),
         several => Err(Failure::AmbiguousGroupIdentifier { field: Field::Parent, groups: several.len() }),
     }
+}
+
+/// A parent that is named twice must be one group, stored or created by the batch.
+fn check_agreement(
+    key: &LookupKey,
+    too: &LookupKey,
+    seen: &Snapshot,
+    resolution: &Resolution<'_>,
+) -> Result<(), Failure> {
+    let means = |key: &LookupKey| -> (Vec<GroupId>, Vec<usize>) {
+        let (stored, created): (Vec<usize>, Vec<usize>) = resolution
+            .creators(key)
+            .iter()
+            .partition(|&&index| resolution.records[index].target.id().is_some());
+        let added = stored.into_iter().filter_map(|index| resolution.records[index].target.id());
+        (seen.matches(key).iter().copied().chain(added).collect(), created)
+    };
+    let ((stored, created), (stored_too, created_too)) = (means(key), means(too));
+    if stored_too.is_empty() && created_too.is_empty() {
+        return Err(Failure::ParentGroupNotFound { unmatchable_length: None });
+    }
+    let agree = stored.iter().any(|id| stored_too.contains(id))
+        || created.iter().any(|index| created_too.contains(index));
+    // Where the first key means none, that is what there is to tell.
+    if agree || stored.is_empty() && created.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Validation { field: Some(Field::Parent), fault: Fault::AmbiguousParent })
 }
 
 /// The parent is not stored: another record of the batch must create it.

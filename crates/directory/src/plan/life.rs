@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use super::Plan;
-use super::failed;
 use super::resolve::{Resolution, Target, resolve};
 use crate::batch::{Batch, Intent, Reach, key_of};
 use crate::model::{Group, GroupId};
@@ -153,10 +152,12 @@ fn finish(
             } else {
                 RecordResult::Unchanged { id: group.id }
             };
-            RecordOutcome { result, warnings: Vec::new() }
+            RecordOutcome::of(result)
         }
         // A good record of this kind means a stored group: resolve saw to it.
-        Target::Stored(_) | Target::New | Target::Unwanted | Target::Unknown => failed(resolved.failures),
+        Target::Stored(_) | Target::New | Target::Unwanted | Target::Unknown => {
+            RecordOutcome::of(RecordResult::Failed(resolved.failures))
+        }
     });
     let outcome = Outcome { records: records.collect() };
     Plan { writes, outcome }

@@ -69,32 +69,31 @@ pub fn plan(batch: &Batch, seen: &Snapshot, cx: &mut PlanContext<'_>) -> Plan {
 fn upsert(
     batch: &Batch,
     seen: &Snapshot,
-    mut resolution: resolve::Resolution<'_>,
+    resolution: resolve::Resolution<'_>,
     cx: &mut PlanContext<'_>,
 ) -> Plan {
     let (batch, mut suppressed) = terms::apply(batch, &resolution);
+    let mut resolution = resolution.with_claims(&batch, seen);
     let placements = hierarchy::settle(&batch, seen, &mut resolution, cx.depth_limit);
     let ids = diff::ids(&batch, &resolution, cx.ids);
     let mut writes = Vec::new();
     let records = resolution.records.into_iter().enumerate().map(|(index, resolved)| {
+        let meant = resolved.target.id();
+        let failed = |failures| RecordOutcome { meant, ..RecordOutcome::of(RecordResult::Failed(failures)) };
         let Ok(directive) = &batch.records[index] else { return failed(resolved.failures) };
         if !resolved.failures.is_empty() {
             return failed(resolved.failures);
         }
         if let Target::Unwanted = resolved.target {
-            return RecordOutcome { result: RecordResult::Skipped, warnings: Vec::new() };
+            return RecordOutcome::of(RecordResult::Skipped);
         }
         let parent = diff::parent(placements[index], &ids);
         let (write, mut outcome) = diff::diff(directive, resolved.target, ids[index], parent, seen);
         writes.extend(write);
         let suppressed = std::mem::take(&mut suppressed[index]).into_iter();
         outcome.warnings.extend(suppressed.map(|field| Warning::Suppressed { field }));
-        outcome
+        RecordOutcome { meant, ..outcome }
     });
     let outcome = Outcome { records: records.collect() };
     Plan { writes, outcome }
-}
-
-fn failed(failures: Vec<crate::outcome::Failure>) -> RecordOutcome {
-    RecordOutcome { result: RecordResult::Failed(failures), warnings: Vec::new() }
 }

@@ -22,6 +22,16 @@ pub(super) enum Target<'a> {
     Unknown,
 }
 
+impl Target<'_> {
+    /// The group that is stored.
+    pub(super) fn id(self) -> Option<GroupId> {
+        match self {
+            Self::Stored(group) => Some(group.id),
+            Self::New | Self::Unwanted | Self::Unknown => None,
+        }
+    }
+}
+
 /// What is known of one record so far. It is good as long as `failures` is empty.
 #[derive(Debug)]
 pub(super) struct Resolved<'a> {
@@ -59,9 +69,16 @@ pub(super) fn resolve<'a>(batch: &Batch, seen: &'a Snapshot) -> Resolution<'a> {
             resolved.failures.extend(unfit_match(record, resolved.target, batch, seen));
         }
     }
-    let creators = creators(batch, &records);
-    reject_claims(batch, seen, &creators, &mut records);
-    Resolution { records, creators }
+    Resolution { records, creators: HashMap::new() }
+}
+
+impl Resolution<'_> {
+    /// The same with what the records, as the terms leave them, bring and claim.
+    pub(super) fn with_claims(mut self, batch: &Batch, seen: &Snapshot) -> Self {
+        self.creators = creators(batch, &self.records);
+        reject_claims(batch, seen, &self.creators, &mut self.records);
+        self
+    }
 }
 
 /// References that records add: each pair is for one group.
@@ -81,12 +98,9 @@ fn reject_claims(
         claimants.extend(creators.get(&pair).into_iter().flatten());
         let owner = seen.matches(&pair).first();
         for &index in &claimants {
-            let own = match records[index].target {
-                Target::Stored(group) => Some(&group.id),
-                Target::New | Target::Unwanted | Target::Unknown => None,
-            };
+            let own = records[index].target.id();
             let failure = match owner {
-                Some(owner) if own != Some(owner) => Failure::ReferenceTaken { id: *owner },
+                Some(owner) if own != Some(*owner) => Failure::ReferenceTaken { id: *owner },
                 None if claimants.len() > 1 => {
                     let others = claimants.iter().copied().filter(|other| *other != index);
                     let peers = others.take(Failure::MAX_PEERS).collect();
@@ -218,25 +232,25 @@ fn keys_of(reference: &ExternalReference) -> [LookupKey; 2] {
 
 /// Every key that would find the group that this record would create.
 fn keys_of_created(key: &LookupKey, record: &Record) -> Vec<LookupKey> {
-    match key {
-        LookupKey::Id(_) => {
-            let added = record.iter().flat_map(|directive| &directive.references).flat_map(keys_of);
-            [key.clone()].into_iter().chain(added).collect()
-        }
-        LookupKey::Reference(reference) => vec![LookupKey::Key(reference.key.clone()), key.clone()],
+    let own = match key {
+        LookupKey::Id(_) => vec![key.clone()],
+        LookupKey::New => Vec::new(),
+        LookupKey::Reference(reference) => keys_of(reference).into(),
         LookupKey::Key(_) => {
             let reference = record.as_ref().ok().and_then(|directive| {
                 created_reference(key, directive.source.as_ref()).map(LookupKey::Reference)
             });
             [key.clone()].into_iter().chain(reference).collect()
         }
-    }
+    };
+    let added = record.iter().flat_map(|directive| &directive.references).flat_map(keys_of);
+    own.into_iter().chain(added).collect()
 }
 
 /// The reference of the group that a create with this key makes.
 pub(super) fn created_reference(key: &LookupKey, source: Option<&Source>) -> Option<ExternalReference> {
     match key {
-        LookupKey::Id(_) => None,
+        LookupKey::Id(_) | LookupKey::New => None,
         LookupKey::Reference(reference) => Some(reference.clone()),
         LookupKey::Key(key) => {
             let source = source.cloned().unwrap_or_else(Source::unnamed);

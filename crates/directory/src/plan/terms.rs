@@ -34,6 +34,7 @@ fn suppress(directive: &mut Directive, group: &Group, terms: &Terms) -> Vec<Fiel
     };
     if terms.keep_place {
         note(&Field::Parent, std::mem::take(&mut directive.parent) != Patch::Keep);
+        directive.parent_too = None;
     }
     for field in &terms.keep {
         let taken = match field {

@@ -106,19 +106,21 @@ fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
         patch(Just(PhotoUrl::from_stored("https://example.org/a")).boxed()),
         option::weighted(0.3, details()),
         vec(reference(), 0..2),
+        option::weighted(0.2, lookup_key(Kind::Reference)),
     )
-        .prop_map(move |(key, source, name, description, parent, photo_url, details, references)| {
-            Directive {
+        .prop_map(
+            move |(key, source, name, description, parent, photo_url, details, references, too)| Directive {
                 key,
                 source: source.filter(|_| kind == Kind::Key || references.is_empty()),
                 name,
                 description,
                 parent,
+                parent_too: too.filter(|_| kind == Kind::Id),
                 photo_url,
                 details: details.map(Box::new),
                 references: if kind == Kind::Id { references } else { Vec::new() },
-            }
-        })
+            },
+        )
 }
 
 fn reference() -> impl Strategy<Value = ExternalReference> {

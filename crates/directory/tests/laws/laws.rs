@@ -95,6 +95,17 @@ fn by_name(world: &World) -> BTreeMap<String, String> {
     world.groups.values().map(entry).collect()
 }
 
+/// The same without what groups on a cycle are called: a reference that the batch adds can be their first.
+fn unnamed(failures: &[Failure]) -> Vec<Failure> {
+    let mut failures = failures.to_vec();
+    for failure in &mut failures {
+        if let Failure::HierarchyCycle { path } = failure {
+            path.steps.iter_mut().for_each(String::clear);
+        }
+    }
+    failures
+}
+
 proptest! {
     #![proptest_config(config())]
 
@@ -142,7 +153,9 @@ proptest! {
         prop_assert_eq!(&second.writes, &vec![]);
         for (first, second) in first.outcome.records.iter().zip(&second.outcome.records) {
             match (&first.result, &second.result) {
-                (RecordResult::Failed(first), RecordResult::Failed(second)) => prop_assert_eq!(first, second),
+                (RecordResult::Failed(first), RecordResult::Failed(second)) => {
+                    prop_assert_eq!(unnamed(first), unnamed(second));
+                }
                 (
                     RecordResult::Created { id }
                     | RecordResult::Updated { id, .. }

@@ -52,6 +52,7 @@ impl World {
     pub(crate) fn find(&self, key: &LookupKey) -> Vec<GroupId> {
         let means = |group: &&Group| match key {
             LookupKey::Id(id) => group.id == *id,
+            LookupKey::New => false,
             LookupKey::Key(key) => group.references.iter().any(|reference| reference.key == *key),
             LookupKey::Reference(reference) => group.references.contains(reference),
         };

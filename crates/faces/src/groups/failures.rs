@@ -220,7 +220,7 @@ mod tests {
 
     fn all_failed(count: usize) -> Outcome {
         let result = RecordResult::Failed(vec![Failure::RequiredFieldMissing(Field::Name)]);
-        Outcome { records: vec![RecordOutcome { result, warnings: Vec::new() }; count] }
+        Outcome { records: vec![RecordOutcome::of(result); count] }
     }
 
     #[test]

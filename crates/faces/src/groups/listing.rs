@@ -218,6 +218,7 @@ fn thread(list: &str, tenant: TenantId, parent: Option<&LookupKey>, filter: &Fil
     let parent = match parent {
         None => String::new(),
         Some(LookupKey::Id(id)) => format!("id {id}"),
+        Some(LookupKey::New) => "new".to_owned(),
         Some(LookupKey::Key(key)) => format!("key {key}"),
         Some(LookupKey::Reference(reference)) => {
             format!("reference {} {}", reference.source.as_str(), reference.key)

@@ -12,7 +12,7 @@ use super::world;
 
 fn result_of(result: RecordResult, mode: Mode) -> Value {
     let reading = read(br#"{"groups":[{"externalReferenceId":"a"}]}"#, Handling::Lenient).expect("a batch");
-    let outcome = Outcome { records: vec![RecordOutcome { result, warnings: Vec::new() }] };
+    let outcome = Outcome { records: vec![RecordOutcome::of(result)] };
     let batch = Batch::new(TenantId(1), reading.records).expect("one record");
     let reply = write(&reading.notes, &batch, &outcome, mode);
     let mut answer: Value = serde_json::from_slice(&reply.body).expect("JSON");

@@ -59,6 +59,7 @@ fn means(key: &LookupKey, id: GroupId, stored: &ExternalReference) -> bool {
         LookupKey::Key(key) => stored.key == *key,
         LookupKey::Reference(reference) => stored == reference,
         LookupKey::Id(wanted) => *wanted == id,
+        LookupKey::New => false,
     }
 }
 

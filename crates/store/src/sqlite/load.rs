@@ -210,7 +210,7 @@ impl Found {
 fn by_id(key: &LookupKey) -> Option<(GroupId, &LookupKey)> {
     match key {
         LookupKey::Id(id) => Some((*id, key)),
-        LookupKey::Key(_) | LookupKey::Reference(_) => None,
+        LookupKey::Key(_) | LookupKey::Reference(_) | LookupKey::New => None,
     }
 }
 
@@ -220,7 +220,7 @@ fn is_meant(lookup: &LookupKey, found: &RowReference<'_>) -> bool {
         LookupKey::Reference(ExternalReference { source, key }) => {
             key.as_str() == found.key && source.as_str() == found.source
         }
-        LookupKey::Id(_) => false,
+        LookupKey::Id(_) | LookupKey::New => false,
     }
 }
 

@@ -149,7 +149,17 @@ fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
             let source = source.filter(|_| matches!(kind, Kind::Key));
             let references = if matches!(kind, Kind::Id) { references } else { Vec::new() };
             let details = details.map(Box::new);
-            Directive { key, source, name, description, parent, photo_url, details, references }
+            Directive {
+                key,
+                source,
+                name,
+                description,
+                parent,
+                parent_too: None,
+                photo_url,
+                details,
+                references,
+            }
         })
 }
 
