@@ -40,7 +40,8 @@ pub use outcome::{
 };
 pub use plan::{DEPTH_LIMIT, Plan, PlanContext, plan};
 pub use query::{
-    ChangePlace, Changes, Filter, GroupView, Life, Listed, Page, Place, Tree, TreePage, TreePlace,
+    ChangePlace, Changes, Filter, GroupView, Life, Listed, Page, Place, Slice, Sliced, Tree, TreePage,
+    TreePlace,
 };
 pub use run::{Counts, Failures, RecordedRun, Run, RunFilter, RunId, RunList, RunPage, Success};
 pub use search::{Found, Search, SearchFault, SearchPage, SearchPlace, Stamp, Words};

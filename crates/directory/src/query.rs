@@ -79,6 +79,26 @@ pub struct Listed {
     pub next: Option<GroupId>,
 }
 
+/// A page by its number: the groups that a filter lets through, in ascending order of ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice {
+    /// Only groups whose name has these beginnings of words.
+    pub name: Option<crate::search::Search>,
+    /// How many groups come before the page.
+    pub skip: usize,
+    /// The most groups to return, 1–1000.
+    pub limit: usize,
+}
+
+/// What such a page holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sliced {
+    /// The groups, at most as many as the page may hold.
+    pub views: Vec<GroupView>,
+    /// How many there are on all pages.
+    pub total: usize,
+}
+
 /// One page of the tree below a group: level by level, within a level in the order of their parents in the
 /// level above, then of ids. The walk goes through groups that are not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,3 +6,4 @@
 pub mod failed;
 pub mod groups;
 pub mod runs;
+pub mod usergroups;

@@ -18,8 +18,8 @@ use std::path::Path;
 
 use directory::{
     ChangePlace, Changes, Filter, Found, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
-    RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Snapshot, TenantId, Timestamp, Tree,
-    TreePage, Write,
+    RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Slice, Sliced, Snapshot, TenantId,
+    Timestamp, Tree, TreePage, Write,
 };
 
 pub use waiting::{read, read_for, write};
@@ -99,6 +99,9 @@ pub trait Reader {
         filter: &Filter,
         page: &SearchPage,
     ) -> Result<Option<Found>, StoreError>;
+    /// A page of the tenant's groups by its number, and how many groups there are on all of them. Looks at every
+    /// group in the place of the filter: for contracts that number their pages.
+    fn slice(&mut self, tenant: TenantId, filter: &Filter, slice: &Slice) -> Result<Sliced, StoreError>;
     /// One page of the groups above a group, nearest first, archived ones included. A group that is not
     /// there has none.
     fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError>;

@@ -10,8 +10,8 @@ use directory::write::Content;
 use directory::{
     Ancestor, ChangePlace, Changes, ExternalReference, Failure, Filter, Found, Group, GroupId, GroupView,
     HierarchyNeeds, IdOrigin, Listed, LookupKey, Needs, Page, Place, Reach, RecordedRun, ReferenceKey,
-    RunFilter, RunId, RunList, RunPage, SearchPage, SearchPlace, Snapshot, Stamp, TenantId, Timestamp, Tree,
-    TreePage, TreePlace, Words, Write,
+    RunFilter, RunId, RunList, RunPage, SearchPage, SearchPlace, Slice, Sliced, Snapshot, Stamp, TenantId,
+    Timestamp, Tree, TreePage, TreePlace, Words, Write,
 };
 
 use crate::free_ids::free_ids;
@@ -208,6 +208,18 @@ impl Reader for State {
         let views: Vec<GroupView> = wanted.take(page.limit).map(|group| self.view(tenant, group)).collect();
         let next = views.last().filter(|_| views.len() == page.limit).map(|view| view.group.id);
         Ok(Listed { views, next })
+    }
+
+    fn slice(&mut self, tenant: TenantId, filter: &Filter, slice: &Slice) -> Result<Sliced, StoreError> {
+        let is_named = |group: &Group| {
+            let mut words = Words::default();
+            words.add_name(group.name.as_str());
+            slice.name.as_ref().is_none_or(|search| search.finds(&words))
+        };
+        let found: Vec<&Group> =
+            self.groups(tenant).filter(|group| passes(filter, group) && is_named(group)).collect();
+        let page = found.iter().skip(slice.skip).take(slice.limit);
+        Ok(Sliced { views: page.map(|group| self.view(tenant, group)).collect(), total: found.len() })
     }
 
     /// In the order of changes: the one place that this engine hands out is one there.

@@ -98,6 +98,8 @@ pub enum Fault {
     NotALanguage,
     /// Not one of these letters.
     NotAmong(&'static str),
+    /// Not a moment as RFC 3339 writes it.
+    InvalidMoment,
     /// Not the number of an id.
     InvalidId,
     /// Two keys for the parent that mean different groups.
@@ -131,6 +133,7 @@ impl Fault {
             Self::TooManyMembers { .. } => "TOO_MANY_MEMBERS",
             Self::NotALanguage => "INVALID_LANGUAGE",
             Self::NotAmong(_) => "NOT_IN_ENUM",
+            Self::InvalidMoment => "INVALID_DATE",
             Self::InvalidId => "INVALID_ID",
             Self::AmbiguousParent => "AMBIGUOUS_PARENT",
             Self::TooDeep { .. } => "TOO_DEEP",
@@ -168,6 +171,9 @@ impl fmt::Display for Fault {
             Self::Unknown { suggestion: None } => formatter.write_str("is not a field of this contract"),
             Self::TooManyMembers { limit } => {
                 write!(formatter, "has too many members, at most {limit} are allowed")
+            }
+            Self::InvalidMoment => {
+                formatter.write_str("must be a moment as RFC 3339 writes it, such as 2026-01-31T08:00:00Z")
             }
             Self::InvalidId => formatter.write_str("must be a whole number from 1 to 9007199254740991"),
             Self::AmbiguousParent => {

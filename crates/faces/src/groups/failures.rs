@@ -12,24 +12,27 @@ use super::fields::{Member, RULES};
 use super::limits::{MAX_FAILURES, MAX_FAILURES_BYTES};
 use super::read::Note;
 use super::shape::{Members, Sent, decode, json_type};
-use super::wire::{ErrorLine, to_json};
+use super::wire::to_json;
 use super::write::error;
 use crate::failed::{self, ERROR_FIELDS, RAW, Value};
 
 /// A failed record as it is kept.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept<'a> {
+struct Kept<'a, E> {
     input_index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     external_reference_id: Option<&'a str>,
-    errors: Vec<ErrorLine<'a>>,
+    errors: Vec<E>,
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<&'a RawValue>,
     /// Its JSON text, where it is no object or one that not every reader of JSON can read.
     #[serde(skip_serializing_if = "Option::is_none")]
     raw: Option<&'a str>,
 }
+
+/// A failed record: its index, its key where that is a text, what was sent, and what is wrong.
+pub(crate) type FailedRecord<'a, E> = (usize, Option<&'a str>, Cow<'a, str>, Vec<E>);
 
 /// Writes what is kept of the failures of a batch: a JSON array. `body` and `notes` are those that were read,
 /// the outcome is what became of them. Whole failures are left out where it would become too long.
@@ -38,27 +41,38 @@ pub fn failures(body: &[u8], notes: &[Note], outcome: &Outcome) -> Failures {
 }
 
 fn within(most: usize, bytes: usize, body: &[u8], notes: &[Note], outcome: &Outcome) -> Failures {
-    let (mut text, mut listed, mut omitted) = (b"[".to_vec(), 0, 0);
-    for (index, (note, record)) in notes.iter().zip(&outcome.records).enumerate() {
-        let RecordResult::Failed(found) = &record.result else { continue };
-        let sent = body.get(note.span.clone()).and_then(|slice| str::from_utf8(slice).ok()).unwrap_or("");
+    let failed = notes.iter().zip(&outcome.records).enumerate().filter_map(|(index, (note, record))| {
+        let RecordResult::Failed(found) = &record.result else { return None };
+        let sent = sent(body, note.span.clone());
         let sent = match json_type(sent) {
             // Of a list of keys: as a record, it can be sent again.
             JsonType::String => Cow::Owned(format!("{{\"{}\":{sent}}}", Member::Key.rule().name)),
             _ => Cow::Borrowed(sent),
         };
+        Some((index, note.key.as_deref(), sent, found.iter().map(error).collect()))
+    });
+    keep(most, bytes, failed)
+}
+
+/// What stands there in a body.
+pub(crate) fn sent(body: &[u8], span: std::ops::Range<usize>) -> &str {
+    body.get(span).and_then(|slice| str::from_utf8(slice).ok()).unwrap_or("")
+}
+
+/// The same for the records that failed, of any face: at most so many, and so many bytes.
+pub(crate) fn keep<'a, E: Serialize>(
+    most: usize,
+    bytes: usize,
+    failed: impl Iterator<Item = FailedRecord<'a, E>>,
+) -> Failures {
+    let (mut text, mut listed, mut omitted) = (b"[".to_vec(), 0, 0);
+    for (input_index, external_reference_id, sent, errors) in failed {
         let sent = &*sent;
         let room = bytes.saturating_sub(text.len() + usize::from(listed > 0) + 1);
         let line = (listed < most && sent.len() <= room).then(|| {
-            let plain = is_plain(sent).then(|| serde_json::from_str(sent).ok()).flatten();
-            let kept = Kept {
-                input_index: index,
-                external_reference_id: note.key.as_deref(),
-                errors: found.iter().map(error).collect(),
-                record: plain,
-                raw: Some(sent).filter(|sent| plain.is_none() && !sent.is_empty()),
-            };
-            to_json(&kept, 256 + sent.len())
+            let record = is_plain(sent).then(|| serde_json::from_str(sent).ok()).flatten();
+            let raw = Some(sent).filter(|sent| record.is_none() && !sent.is_empty());
+            to_json(&Kept { input_index, external_reference_id, errors, record, raw }, 256 + sent.len())
         });
         let Some(line) = line.filter(|line| line.len() <= room) else {
             omitted += 1;

@@ -37,7 +37,7 @@ pub const MAX_FAILURES: usize = 1000;
 pub const MAX_FAILURES_BYTES: usize = 1 << 20;
 
 /// The text if it has at most `limit` characters, else its beginning with an ellipsis, `limit` in all.
-pub(super) fn shorten(text: &str, limit: usize) -> Box<str> {
+pub(crate) fn shorten(text: &str, limit: usize) -> Box<str> {
     // A text cannot hold more characters than bytes.
     if text.len() <= limit || text.chars().nth(limit).is_none() {
         return text.into();

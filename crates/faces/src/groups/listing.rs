@@ -240,7 +240,7 @@ fn faulty(name: &str, fault: &Fault) -> Refusal {
 }
 
 /// RFC 3339. Times are stored in milliseconds: what lies within one is after its beginning.
-fn moment(text: &str) -> Option<Timestamp> {
+pub(crate) fn moment(text: &str) -> Option<Timestamp> {
     // The parser knows more forms than the standard.
     let marks = [(4, b"-"), (7, b"-"), (10, b"Tt"), (13, b":"), (16, b":")] as [(usize, &[u8]); 5];
     let formed =

@@ -67,7 +67,7 @@ fn resembles_dry_run(name: &str) -> bool {
 }
 
 /// The pairs of a query, decoded by the rules of HTML forms; a parameter without `=` has no value.
-pub(super) fn parameters(query: Option<&str>) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn parameters(query: Option<&str>) -> impl Iterator<Item = (String, String)> {
     let pieces = query.unwrap_or_default().split('&').filter(|piece| !piece.is_empty());
     pieces.map(|piece| {
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));

@@ -39,7 +39,7 @@ pub(super) fn elements<'b>(body: &'b [u8], list: &'static str) -> Result<Vec<&'b
 }
 
 /// The one object that a body must be.
-pub(super) fn object(body: &[u8]) -> Result<&str, Refusal> {
+pub(crate) fn object(body: &[u8]) -> Result<&str, Refusal> {
     let text = text(body)?;
     parse(text, Skipped)?;
     let value = text.trim_start_matches(is_white_space);
@@ -312,7 +312,7 @@ impl<'de> Visitor<'de> for &mut Members<'de> {
 }
 
 /// The type of a JSON text whose syntax was checked.
-pub(super) fn json_type(json: &str) -> JsonType {
+pub(crate) fn json_type(json: &str) -> JsonType {
     match json.bytes().next() {
         Some(b'{') => JsonType::Object,
         Some(b'[') => JsonType::Array,
@@ -324,7 +324,7 @@ pub(super) fn json_type(json: &str) -> JsonType {
 }
 
 /// The text that a JSON string stands for; `None` when it stands for none (a lone surrogate).
-pub(super) fn decode(json: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn decode(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))?;
     if inner.contains('\\') {
         serde_json::from_str(json).ok().map(Cow::Owned)
@@ -334,7 +334,7 @@ pub(super) fn decode(json: &str) -> Option<Cow<'_, str>> {
 }
 
 /// What is left of a JSON text from the bracket on that opens one level more than the limit.
-pub(super) fn beyond(json: &str, limit: usize) -> Option<&str> {
+pub(crate) fn beyond(json: &str, limit: usize) -> Option<&str> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (at, byte) in json.bytes().enumerate() {
         match byte {
@@ -352,6 +352,6 @@ pub(super) fn beyond(json: &str, limit: usize) -> Option<&str> {
 }
 
 /// How many bytes of the text come before this part of it.
-pub(super) fn offset(text: impl AsRef<[u8]>, part: &str) -> usize {
+pub(crate) fn offset(text: impl AsRef<[u8]>, part: &str) -> usize {
     part.as_ptr().addr() - text.as_ref().as_ptr().addr()
 }

@@ -92,7 +92,7 @@ impl Refusal {
     }
 
     /// The caller's sentence.
-    fn detail(&self) -> Cow<'_, str> {
+    pub(crate) fn detail(&self) -> Cow<'_, str> {
         Cow::Borrowed(match self {
             Self::BadRequest { detail, .. } => detail,
             Self::InvalidJson { detail, .. } => detail,
@@ -138,7 +138,7 @@ impl Refusal {
     }
 
     /// The exact cause, where the code is a class of several.
-    const fn reason(&self) -> Option<&'static str> {
+    pub(crate) const fn reason(&self) -> Option<&'static str> {
         match self {
             Self::BadRequest { reason, .. } | Self::NotImplemented { reason } => Some(reason),
             Self::InvalidJson { reason, .. } => Some(reason.as_str()),

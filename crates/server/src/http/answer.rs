@@ -5,17 +5,63 @@ use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use directory::GroupView;
 use faces::groups::{self, Refusal};
+use faces::usergroups;
 use store::StoreError;
 
 use crate::service::Written;
 
-/// A refused request on its way out; [`super::gate`] writes its body, which names the request's id.
-#[derive(Debug)]
-pub(super) struct Refused(pub(super) Refusal);
+/// A refused request on its way out; [`super::gate`] writes its body, in the words of the face that was asked.
+#[derive(Debug, Clone)]
+pub(super) enum Refused {
+    /// For a reason that does not depend on the contract.
+    Shared(Refusal),
+    /// For one of contract 2.
+    Usergroups(Box<usergroups::Refusal>),
+}
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self(refusal)
+        Self::Shared(refusal)
+    }
+}
+
+impl From<usergroups::Refusal> for Refused {
+    fn from(refusal: usergroups::Refusal) -> Self {
+        Self::Usergroups(Box::new(refusal))
+    }
+}
+
+impl Refused {
+    /// Our stable code.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Shared(refusal) => refusal.code(),
+            Self::Usergroups(refusal) => refusal.code(),
+        }
+    }
+
+    /// The reason that does not depend on the contract, if it is one.
+    pub(super) const fn shared(&self) -> Option<&Refusal> {
+        match self {
+            Self::Shared(refusal) => Some(refusal),
+            Self::Usergroups(refusal) => refusal.shared(),
+        }
+    }
+}
+
+/// In whose words a request is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Those of contract 1, and of what belongs to no contract.
+    Groups,
+    /// Those of contract 2.
+    Usergroups,
+}
+
+impl Dialect {
+    /// That of this path.
+    pub(super) fn of(path: &str) -> Self {
+        if usergroups::serves(path) { Self::Usergroups } else { Self::Groups }
     }
 }
 
@@ -33,25 +79,35 @@ impl From<StoreError> for Refused {
             | StoreError::Internal(_) => Refusal::Internal,
         };
         tracing::error!(%error, "the store could not do it");
-        Self(refusal)
+        Self::Shared(refusal)
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        response.extensions_mut().insert(self.0);
+        response.extensions_mut().insert(self);
         response
     }
 }
 
 /// The finished answer to a refused request.
-pub(super) fn render(refusal: &Refusal, request_id: &str) -> Response {
-    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, refusal.body(request_id)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    add_headers(refusal, request_id, headers);
+pub(super) fn render(refused: &Refused, dialect: Dialect, request_id: &str) -> Response {
+    let (status, content_type, body) = match (refused, dialect) {
+        (Refused::Shared(refusal), Dialect::Groups) => {
+            (refusal.status(), "application/problem+json", refusal.body(request_id))
+        }
+        (Refused::Shared(refusal), Dialect::Usergroups) => {
+            let refusal = usergroups::Refusal::from(refusal.clone());
+            (refusal.status(), "application/json", refusal.body())
+        }
+        (Refused::Usergroups(refusal), _) => (refusal.status(), "application/json", refusal.body()),
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, [(header::CONTENT_TYPE, content_type)], body).into_response();
+    if let Some(refusal) = refused.shared() {
+        add_headers(refusal, request_id, response.headers_mut());
+    }
     response
 }
 

@@ -85,6 +85,6 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Refused> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
         tracing::error!(%error, "a request's work ended without a result");
-        Err(Refused(Refusal::Internal))
+        Err(Refusal::Internal.into())
     })
 }

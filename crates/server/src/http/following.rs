@@ -123,7 +123,7 @@ impl Following {
                 Ok(Followed::Ahead) => "revisions were lost",
                 Ok(Followed::Revoked) => "the key was revoked",
                 // What it was has been logged; the client comes again, and is told by a status.
-                Err(Refused(_)) => "the store could not be read",
+                Err(_) => "the store could not be read",
             };
             return None;
         }

@@ -14,7 +14,7 @@ use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use super::answer::{Refused, render};
+use super::answer::{Dialect, Refused, render};
 use super::unread::Unread;
 use super::visit::Visit;
 use super::{head, packing};
@@ -23,6 +23,8 @@ use crate::auth::random_request_id;
 use crate::metrics::{Tally, count_request};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Of every answer of contract 2.
+const RETURN_FORMAT: HeaderName = HeaderName::from_static("return-format");
 /// The longest id that is taken over from a client.
 const MAX_REQUEST_ID: usize = 128;
 /// Requests that are answered while the server shuts down.
@@ -49,11 +51,18 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
     let gone = CancellationToken::new();
     // Dropped with the connection, while the request's own task goes on.
     let _here = gone.clone().drop_guard();
-    let passed = tokio::spawn(pass(app, request, next, gone)).await;
-    passed.unwrap_or_else(|_| render(&Refusal::Internal, "unknown"))
+    let dialect = Dialect::of(request.uri().path());
+    let passed = tokio::spawn(pass(app, request, next, gone, dialect)).await;
+    passed.unwrap_or_else(|_| render(&Refusal::Internal.into(), dialect, "unknown"))
 }
 
-async fn pass(app: Arc<App>, request: Request, next: Next, gone: CancellationToken) -> Response {
+async fn pass(
+    app: Arc<App>,
+    request: Request,
+    next: Next,
+    gone: CancellationToken,
+    dialect: Dialect,
+) -> Response {
     let started = Instant::now();
     let request_id = request_id(request.headers());
     let visit = Visit::of(&request, &request_id, gone);
@@ -66,26 +75,26 @@ async fn pass(app: Arc<App>, request: Request, next: Next, gone: CancellationTok
     let answer = async {
         match admitted {
             Ok(()) => next.run(Request::from_parts(head, body)).await,
-            Err(refusal) => Refused(refusal).into_response(),
+            Err(refusal) => Refused::from(refusal).into_response(),
         }
     };
     // A handler keeps no state that a panic could leave half changed: what it shares is behind locks
     // that are taken over as they are, and transactions roll back.
     let mut response = AssertUnwindSafe(visit.spend(answer)).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(%request_id, "a handler panicked");
-        Refused(Refusal::Internal).into_response()
+        Refused::from(Refusal::Internal).into_response()
     });
     packing::restore(&mut response);
     let facts = response.extensions_mut().remove::<Facts>().unwrap_or_default();
     let entry = response.extensions_mut().remove();
-    let refusal = response.extensions_mut().remove::<Refusal>();
-    if let Some(refusal) = &refusal {
-        response = render(refusal, &request_id);
+    let refused = response.extensions_mut().remove::<Refused>();
+    if let Some(refused) = &refused {
+        response = render(refused, dialect, &request_id);
     }
-    let code = refusal.as_ref().map(Refusal::code);
-    add_headers(response.headers_mut(), &request_id, &route);
+    let code = refused.as_ref().map(Refused::code);
+    add_headers(response.headers_mut(), &request_id, &route, dialect);
     if let Some(key_id) = visit.key_id() {
-        app.rates.add_fields(key_id, refusal.as_ref(), response.headers_mut());
+        app.rates.add_fields(key_id, refused.as_ref().and_then(Refused::shared), response.headers_mut());
     }
     if unread.is_left() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -106,9 +115,12 @@ async fn pass(app: Arc<App>, request: Request, next: Next, gone: CancellationTok
     response
 }
 
-fn add_headers(headers: &mut HeaderMap, request_id: &str, route: &str) {
+fn add_headers(headers: &mut HeaderMap, request_id: &str, route: &str, dialect: Dialect) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, value);
+    }
+    if dialect == Dialect::Usergroups {
+        headers.insert(RETURN_FORMAT, HeaderValue::from_static("application/json"));
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let policy = if route.starts_with("/docs") { PAGES } else { NO_PAGE };

@@ -192,7 +192,6 @@ pub(super) fn texts<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h st
 
 /// An answer with what the log and the metrics are to know of it.
 pub(super) fn with_facts(mut response: Response, principal: Principal, tally: Option<Tally>) -> Response {
-    tally.unwrap_or_default().count("groups");
     response.extensions_mut().insert(Facts { key_id: Some(principal.key_id), tally });
     response
 }

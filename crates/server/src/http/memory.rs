@@ -140,7 +140,7 @@ pub(super) async fn count_answer(State(app): State<Arc<App>>, request: Request, 
     if visit::has_written() {
         held.grow_anyway(size);
     } else if let Err(refusal) = held.grow(size) {
-        return Refused(refusal).into_response();
+        return Refused::from(refusal).into_response();
     }
     response.map(|body| Body::new(Counted { body, _held: held }))
 }

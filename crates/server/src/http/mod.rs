@@ -24,7 +24,9 @@ mod system;
 pub(crate) mod tls;
 mod turned_away;
 mod unread;
+mod usergroups;
 mod visit;
+mod wording;
 mod write;
 
 use std::sync::Arc;
@@ -111,6 +113,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v3/groups/changes/stream", get(changes::stream))
         .merge(one_group("/v3/groups/{id}"))
         .merge(one_group("/v3/groups/by-reference-id/{externalReferenceId}"))
+        .merge(usergroups::routes(""))
+        .merge(usergroups::routes("/v2"))
+        .route("/errors/{code}", get(system::error_page))
         .route("/v3/runs", get(runs::list))
         .route("/v3/runs/{id}", get(runs::one))
         .route("/healthz", get(system::healthz))
@@ -120,8 +125,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(system::metrics))
         .route("/openapi.json", get(system::openapi))
         .merge(docs)
-        .method_not_allowed_fallback(async || Refused(Refusal::MethodNotAllowed))
-        .fallback(async || Refused(Refusal::NotFound))
+        .method_not_allowed_fallback(async || Refused::from(Refusal::MethodNotAllowed))
+        .fallback(async || Refused::from(Refusal::NotFound))
         .layer(from_fn_with_state(Arc::clone(&app), memory::count_answer))
         .layer(map_response(packing::remember))
         .layer(packing::layer())

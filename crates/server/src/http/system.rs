@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use faces::groups::Refusal;
@@ -45,4 +45,10 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
 /// `GET /openapi.json`
 pub(super) async fn openapi(State(app): State<Arc<App>>) -> Response {
     json(200, app.openapi.clone())
+}
+
+/// `GET /errors/{code}`: what an error of contract 2 means and what to do.
+pub(super) async fn error_page(Path(code): Path<String>) -> Result<Response, Refused> {
+    let page = faces::usergroups::error_page(&code).ok_or(Refusal::NotFound)?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], page).into_response())
 }

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header, request};
 use axum::response::Response;
-use bytes::Bytes;
-use directory::{Batch, Expected, GroupView, Intent, LookupKey, Outcome, RunId, TenantId};
-use faces::groups::{self, Handling, Mode, Note, Reading, Refusal, WriteQuery};
+use directory::{Batch, Expected, GroupView, Intent, LookupKey, Outcome, Record, RunId, TenantId, Terms};
+use faces::groups::{self, Handling, Mode, Reading, Refusal, WriteQuery};
+use faces::usergroups::{self, By, Single};
 use sha2::{Digest as _, Sha256};
 
 use super::App;
 use super::admission::Place;
-use super::answer::{Refused, of_written};
+use super::answer::{Dialect, Refused, json, of_written};
 use super::body::{self, Encoding, Received};
 use super::credentials::{admit, blocking};
 use super::groups::{only, texts, with_facts};
 use super::subject::Subject;
+use super::usergroups::{Lookup, living};
 use super::visit;
+use super::wording::{Form, Notes, Wording};
 use crate::audit::Entry;
 use crate::auth::{Principal, Scope};
 use crate::metrics::Tally;
@@ -44,11 +46,19 @@ pub(super) enum Call {
     Archive(Subject),
     /// The group of the path is restored.
     Restore(Subject),
+    /// Contract 2: a bulk call.
+    Bulk(By),
+    /// Contract 2: a usergroup is created.
+    CreateUsergroup,
+    /// Contract 2: that of the path is updated.
+    UpdateUsergroup(Lookup),
+    /// Contract 2: that of the path is archived.
+    DeleteUsergroup(Lookup),
 }
 
 impl Call {
     const fn has_body(&self) -> bool {
-        !matches!(self, Self::Archive(_) | Self::Restore(_))
+        !matches!(self, Self::Archive(_) | Self::Restore(_) | Self::DeleteUsergroup(_))
     }
 
     /// Its name among the runs.
@@ -61,13 +71,36 @@ impl Call {
             Self::Update(_) => "update",
             Self::Archive(_) => "archive",
             Self::Restore(_) => "restore",
+            Self::Bulk(By::Id) => "bulk-id",
+            Self::Bulk(By::SourceId) => "bulk-sourceId",
+            Self::CreateUsergroup => "create",
+            Self::UpdateUsergroup(_) => "update",
+            Self::DeleteUsergroup(_) => "delete",
+        }
+    }
+
+    const fn form(&self) -> Form {
+        match self {
+            Self::BatchUpsert | Self::BatchArchive | Self::BatchRestore => Form::Batch,
+            Self::Upsert | Self::Update(_) | Self::Archive(_) | Self::Restore(_) => Form::Group,
+            Self::Bulk(by) => Form::Bulk(*by),
+            Self::CreateUsergroup => Form::Single(Single::Create),
+            Self::UpdateUsergroup(_) => Form::Single(Single::Update),
+            Self::DeleteUsergroup(_) => Form::Single(Single::Delete),
         }
     }
 
     const fn show(&self) -> Show {
-        match self {
-            Self::BatchUpsert | Self::BatchArchive | Self::BatchRestore => Show::Outcome,
-            Self::Upsert | Self::Update(_) | Self::Archive(_) | Self::Restore(_) => Show::Group,
+        match self.form() {
+            Form::Group => Show::Group,
+            Form::Batch | Form::Bulk(_) | Form::Single(_) => Show::Outcome,
+        }
+    }
+
+    const fn face(&self) -> &'static str {
+        match self.form().dialect() {
+            Dialect::Groups => "groups",
+            Dialect::Usergroups => "usergroups",
         }
     }
 }
@@ -84,7 +117,9 @@ pub(super) async fn write(app: &Arc<App>, request: Request, call: Call) -> Resul
     let places = received.as_ref().map_or(1, Received::places);
     let place = app.writes.enter(principal.tenant, places).await?;
     let (app, sender) = (Arc::clone(app), principal.clone());
+    let face = asked.call.face();
     let (answer, tally) = blocking(move || asked.carry_out(&app, sender, received, place)).await?;
+    tally.unwrap_or_default().count(face);
     Ok(with_facts(answer, principal, tally))
 }
 
@@ -110,9 +145,9 @@ impl Asked {
         let encoding = call.has_body().then(|| body::check_head(&head.headers)).transpose()?;
         let handling = groups::handling(&texts(&head.headers, &PREFER));
         let conditions = [header::IF_MATCH, header::IF_NONE_MATCH].map(|name| texts(&head.headers, &name));
-        let expected = match call.show() {
-            Show::Outcome => None,
-            Show::Group => groups::expected(&conditions[0], &conditions[1])?,
+        let expected = match call.form() {
+            Form::Group => groups::expected(&conditions[0], &conditions[1])?,
+            Form::Batch | Form::Bulk(_) | Form::Single(_) => None,
         };
         Ok(Self {
             encoding,
@@ -137,56 +172,45 @@ impl Asked {
         let (service, tenant) = (&app.service, sender.tenant);
         let body = received.map(Received::decode).transpose()?;
         let bytes = body.as_ref().map(|body| body.bytes.clone()).unwrap_or_default();
-        let (intent, reading) = self.reading(service, tenant, &bytes)?;
-        let batch = Batch::new(tenant, reading.records).map_err(Refusal::from)?;
+        let Read { intent, expected, terms, records, notes } = self.reading(service, tenant, &bytes)?;
+        let batch = Batch::new(tenant, records).map_err(Refusal::from)?;
         app.rates.count_records(&sender.key_id, batch.records.len())?;
-        let batch = Arc::new(batch.intending(intent).expecting(self.expected.clone()));
-        let notes = Arc::new(reading.notes);
+        let batch = Arc::new(batch.intending(intent).under(terms).expecting(expected));
         let once = self
             .idempotency_key
             .as_ref()
             .map(|key| Once { key: key.clone(), fingerprint: self.fingerprint(&bytes) });
-        let caller = self.caller(&sender, bytes, Arc::clone(&notes));
-        let (show, mode) = (self.call.show(), self.query.mode);
-        let write = {
-            let (batch, request_id) = (Arc::clone(&batch), self.request_id);
-            move |outcome: &Outcome, view: Option<&GroupView>| {
-                let reply = match show {
-                    Show::Outcome => groups::write(&notes, &batch, outcome, mode),
-                    Show::Group => groups::write_one(&notes, &batch, outcome, view, mode, &request_id),
-                };
-                Written { status: reply.status, body: reply.body }
-            }
-        };
+        let (form, mode) = (self.call.form(), self.query.mode);
+        let request_id = self.request_id.clone();
+        let wording =
+            Arc::new(Wording { form, notes, batch: Arc::clone(&batch), body: bytes, mode, request_id });
+        let caller = self.caller(&sender, Arc::clone(&wording));
+        let dialect = form.dialect();
         // A rehearsal writes nothing, so there is nothing to do only once.
         let (Some(once), Mode::Apply) = (once, mode) else {
             let executed = service.carry_out(&batch, execution(mode), caller)?;
-            let written = write(&executed.outcome, executed.view.as_ref());
-            return Ok(done(written, executed));
+            let written = wording.write(&executed.outcome, executed.view.as_ref());
+            return Ok(done(written, executed, dialect));
         };
+        let write = move |outcome: &Outcome, view: Option<&GroupView>| wording.write(outcome, view);
         match service.carry_out_once(&batch, &once, caller, write)? {
-            Fate::Done(written, executed) => Ok(done(written, *executed)),
-            Fate::Replayed(written, run) => Ok((replayed(written, run, sender), None)),
+            Fate::Done(written, executed) => Ok(done(written, *executed, dialect)),
+            Fate::Replayed(written, run) => Ok((replayed(written, run, sender, dialect), None)),
             Fate::InUse => Err(Refusal::IdempotencyKeyInUse.into()),
             Fate::Reused => Err(Refusal::IdempotencyKeyReused.into()),
         }
     }
 
-    fn caller(&self, sender: &Principal, body: Bytes, notes: Arc<Vec<Note>>) -> Caller {
-        let failures = Box::new(move |outcome: &Outcome| groups::failures(&body, &notes, outcome));
-        let (operation, show) = (self.call.operation(), self.call.show());
-        Caller { key_id: sender.key_id.clone(), face: "groups", operation, show, failures }
+    fn caller(&self, sender: &Principal, wording: Arc<Wording>) -> Caller {
+        let failures = Box::new(move |outcome: &Outcome| wording.failures(outcome));
+        let (face, operation, show) = (self.call.face(), self.call.operation(), self.call.show());
+        Caller { key_id: sender.key_id.clone(), face, operation, show, failures }
     }
 
     /// What is asked of which groups.
-    fn reading(
-        &self,
-        service: &Service,
-        tenant: TenantId,
-        bytes: &[u8],
-    ) -> Result<(Intent, Reading), Refused> {
+    fn reading(&self, service: &Service, tenant: TenantId, bytes: &[u8]) -> Result<Read, Refused> {
         let archive = Intent::Archive(self.query.reach);
-        Ok(match &self.call {
+        let (intent, reading) = match &self.call {
             Call::BatchUpsert => (Intent::Upsert, groups::read(bytes, self.handling)?),
             Call::BatchArchive => (archive, groups::read_keys(bytes)?),
             Call::BatchRestore => (Intent::Restore, groups::read_keys(bytes)?),
@@ -201,7 +225,33 @@ impl Asked {
             }
             Call::Archive(subject) => (archive, Reading::of(subject.key()?)),
             Call::Restore(subject) => (Intent::Restore, Reading::of(subject.key()?)),
-        })
+            Call::Bulk(_) | Call::CreateUsergroup | Call::UpdateUsergroup(_) | Call::DeleteUsergroup(_) => {
+                return self.usergroups(service, tenant, bytes);
+            }
+        };
+        let (terms, notes) = (Terms::default(), Notes::Groups(reading.notes));
+        Ok(Read { intent, expected: self.expected.clone(), terms, records: reading.records, notes })
+    }
+
+    /// The same for calls of contract 2.
+    fn usergroups(&self, service: &Service, tenant: TenantId, bytes: &[u8]) -> Result<Read, Refused> {
+        let archive = Intent::Archive(self.query.reach);
+        let (intent, reading) = match &self.call {
+            Call::Bulk(by) => (Intent::Upsert, usergroups::read_bulk(bytes, *by, self.handling)?),
+            Call::UpdateUsergroup(lookup) => {
+                let id = living(service, tenant, lookup)?.group.id;
+                (Intent::Update, usergroups::read_update(bytes, id)?)
+            }
+            Call::DeleteUsergroup(lookup) => {
+                let id = living(service, tenant, lookup)?.group.id;
+                (archive, usergroups::Reading::of(LookupKey::Id(id)))
+            }
+            _ => (Intent::Upsert, usergroups::read_new(bytes)?),
+        };
+        let usergroups::Reading { records, notes, terms } = reading;
+        let is_new = matches!(self.call, Call::CreateUsergroup);
+        let expected = is_new.then_some(Expected::Absent);
+        Ok(Read { intent, expected, terms, records, notes: Notes::Usergroups(notes) })
     }
 
     /// What is asked, as one number: route and unpacked body.
@@ -211,6 +261,15 @@ impl Asked {
         });
         digest.finalize().into()
     }
+}
+
+/// What a call asks, read.
+struct Read {
+    intent: Intent,
+    expected: Option<Expected>,
+    terms: Terms,
+    records: Vec<Record>,
+    notes: Notes,
 }
 
 /// The one group that a path names.
@@ -231,23 +290,32 @@ const fn execution(mode: Mode) -> Execution {
 }
 
 /// An answer, with what the audit log is to say of it.
-fn answer(written: Written, view: Option<&GroupView>, run: Option<RunId>, entry: Entry) -> Response {
-    let mut response = of_written(written, view);
+fn answer(
+    written: Written,
+    view: Option<&GroupView>,
+    run: Option<RunId>,
+    entry: Entry,
+    dialect: Dialect,
+) -> Response {
+    let mut response = match dialect {
+        Dialect::Groups => of_written(written, view),
+        Dialect::Usergroups => json(written.status, written.body),
+    };
     let id = run.and_then(|id| HeaderValue::from_str(&id.to_string()).ok());
     response.headers_mut().extend(id.map(|id| (RUN_ID, id)));
     response.extensions_mut().insert(entry);
     response
 }
 
-fn done(written: Written, executed: Executed) -> (Response, Option<Tally>) {
+fn done(written: Written, executed: Executed, dialect: Dialect) -> (Response, Option<Tally>) {
     let Executed { outcome, run, view } = executed;
     let tally = Some(Tally::of(&outcome));
-    (answer(written, view.as_ref(), Some(run.id), Entry::Run(run)), tally)
+    (answer(written, view.as_ref(), Some(run.id), Entry::Run(run), dialect), tally)
 }
 
-fn replayed(written: Written, run: Option<RunId>, sender: Principal) -> Response {
+fn replayed(written: Written, run: Option<RunId>, sender: Principal, dialect: Dialect) -> Response {
     let entry = Entry::Replayed { run, tenant: sender.tenant, key_id: sender.key_id };
-    let mut response = answer(written, None, run, entry);
+    let mut response = answer(written, None, run, entry, dialect);
     response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     response
 }

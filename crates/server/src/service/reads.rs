@@ -1,7 +1,8 @@
 //! Reads: nothing is planned, the store answers.
 
 use directory::{
-    Filter, Found, GroupId, GroupView, Listed, LookupKey, Page, Place, SearchPage, TenantId, Tree, TreePage,
+    Filter, Found, GroupId, GroupView, Listed, LookupKey, Page, Place, SearchPage, Slice, Sliced, TenantId,
+    Tree, TreePage,
 };
 use store::{Reader, StoreError};
 
@@ -59,6 +60,22 @@ impl Service {
             }
         }
         self.read(|reader| reader.search(tenant, &filter, page)).map(Named::One)
+    }
+
+    /// A page by its number, and how many groups there are on all; below one parent, if one is named.
+    pub(crate) fn slice(
+        &self,
+        tenant: TenantId,
+        parent: Option<&LookupKey>,
+        filter: &Filter,
+        slice: &Slice,
+    ) -> Result<Named<Sliced>, StoreError> {
+        match parent {
+            None => self.read(|reader| reader.slice(tenant, filter, slice)).map(Named::One),
+            Some(parent) => self.of_one(tenant, parent, |reader, parent| {
+                reader.slice(tenant, &Filter { place: Place::Below(parent), ..filter.clone() }, slice)
+            }),
+        }
     }
 
     /// One page of the groups above one.

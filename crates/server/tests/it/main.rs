@@ -43,3 +43,5 @@ mod shutdown;
 mod tenants;
 mod tls;
 mod traces;
+mod usergroup_payloads;
+mod usergroups;

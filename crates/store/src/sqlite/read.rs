@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use directory::{
-    Filter, Group, GroupId, GroupView, Life, Listed, LookupKey, Needs, Page, Place, ReferenceKey, TenantId,
+    Filter, Group, GroupId, GroupView, Life, Listed, LookupKey, Needs, Page, Place, ReferenceKey, Slice,
+    Sliced, TenantId, Words,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
@@ -54,6 +55,28 @@ pub(super) fn list(
     }
     drop(found);
     Ok(Listed { views: complete(db, tenant, with_parents(db, tenant, groups)?)?, next })
+}
+
+pub(super) fn slice(
+    db: &Connection,
+    tenant: TenantId,
+    filter: &Filter,
+    slice: &Slice,
+) -> Result<Sliced, StoreError> {
+    let mut select = db.prepare_cached(statement(filter))?;
+    let mut found = walk(&mut select, tenant, filter, 0)?;
+    let (mut rows, mut groups, mut total, mut words) = (Rows::default(), Vec::new(), 0, Words::default());
+    while let Some(row) = found.next()? {
+        if !rows::passes(row, filter)? || !rows::is_named(row, slice.name.as_ref(), &mut words)? {
+            continue;
+        }
+        if total >= slice.skip && groups.len() < slice.limit {
+            groups.push(rows.group(row, None)?);
+        }
+        total += 1;
+    }
+    drop(found);
+    Ok(Sliced { views: complete(db, tenant, with_parents(db, tenant, groups)?)?, total })
 }
 
 /// The rows of the list's own index from here on.

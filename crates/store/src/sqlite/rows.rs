@@ -3,7 +3,7 @@
 use directory::model::{Language, Line, Notes, Options};
 use directory::{
     Description, Details, ExternalReference, Filter, Group, GroupId, GroupView, Name, PhotoUrl, Place,
-    ReferenceKey, Source, Stamp, Timestamp, Words,
+    ReferenceKey, Search, Source, Stamp, Timestamp, Words,
 };
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -71,6 +71,18 @@ pub(super) fn passes(row: &Row<'_>, filter: &Filter) -> Result<bool, StoreError>
     }
     let updated_at: i64 = row.get(UPDATED_AT)?;
     Ok(filter.updated_after.is_none_or(|after| updated_at > after.0))
+}
+
+/// Whether a text finds the group of a row by its name; no text finds every group.
+pub(super) fn is_named(
+    row: &Row<'_>,
+    search: Option<&Search>,
+    words: &mut Words,
+) -> Result<bool, StoreError> {
+    let Some(search) = search else { return Ok(true) };
+    words.clear();
+    words.add_name(text(row, NAME)?.unwrap_or_default());
+    Ok(search.finds(words))
 }
 
 /// Whether the group of a row lies in this place.

@@ -2,8 +2,8 @@
 
 use directory::{
     ChangePlace, Changes, Filter, Found, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
-    RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Snapshot, TenantId, Timestamp, Tree,
-    TreePage, Write,
+    RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Slice, Sliced, Snapshot, TenantId,
+    Timestamp, Tree, TreePage, Write,
 };
 use rusqlite::Connection;
 
@@ -101,6 +101,10 @@ impl Reader for Session<'_> {
         page: &SearchPage,
     ) -> Result<Option<Found>, StoreError> {
         self.reading(search::search(self.db, self.index, tenant, filter, page))
+    }
+
+    fn slice(&mut self, tenant: TenantId, filter: &Filter, slice: &Slice) -> Result<Sliced, StoreError> {
+        self.reading(read::slice(self.db, tenant, filter, slice))
     }
 
     fn ancestors(&mut self, tenant: TenantId, of: GroupId, page: Page) -> Result<Listed, StoreError> {
