@@ -5,5 +5,8 @@
 
 pub mod failed;
 pub mod groups;
+mod openapi;
 pub mod runs;
 pub mod usergroups;
+
+pub use openapi::openapi;

@@ -61,7 +61,7 @@ pub use idempotency::{MAX_CHARACTERS as MAX_IDEMPOTENCY_KEY, idempotency_key};
 pub use limits::{MAX_ECHO, MAX_KEY_ECHO, MAX_UNKNOWN_NAMED};
 pub(crate) use listing::{CURSOR, Given, LIMIT, moment};
 pub use listing::{ListQuery, TreeQuery};
-pub use openapi::openapi;
+pub(crate) use openapi::{described, openapi};
 pub use prefer::{Handling, handling};
 pub(crate) use query::parameters;
 pub use query::{Mode, WriteQuery};

@@ -2,6 +2,7 @@
 //! the writers use: a limit, code or reason cannot be described otherwise than it is.
 
 mod changes;
+pub(crate) mod described;
 mod problems;
 mod runs;
 mod schemas;
@@ -16,7 +17,7 @@ use super::listing::{ARCHIVED, CURSOR, DEPTH, LIMIT, PARENT, ROOTS, SEARCH, SOUR
 use directory::Search;
 
 /// The `OpenAPI` document of a server of this version.
-pub fn openapi(version: &str) -> Value {
+pub(crate) fn openapi(version: &str) -> Value {
     json!({
         "openapi": "3.1.0",
         "info": {

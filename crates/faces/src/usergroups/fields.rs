@@ -1,6 +1,5 @@
 //! The fields of a usergroup: their names on this wire (contract 2 §1).
 
-use directory::model::{BUDGET, Choice, ORDER_LIST, YES_NO};
 use directory::{Detail, Field};
 
 /// The fields that a usergroup has beside its keys, attributes and addresses, with the domain's words for them.
@@ -18,13 +17,6 @@ pub(super) const FIELDS: [(&str, Field); 12] = [
     ("budget", Field::Detail(Detail::Budget)),
     ("orderListAllowAll", Field::Detail(Detail::OrderListAllowAll)),
 ];
-
-/// The letters of each enum.
-pub(super) const YES_NO_LETTERS: &str = Choice::<YES_NO>::LETTERS;
-/// The letters of `budget`.
-pub(super) const BUDGET_LETTERS: &str = Choice::<BUDGET>::LETTERS;
-/// The letters of `orderListAllowAll`.
-pub(super) const ORDER_LIST_LETTERS: &str = Choice::<ORDER_LIST>::LETTERS;
 
 pub(super) const ID: &str = "id";
 pub(super) const SOURCE_ID: &str = "sourceId";

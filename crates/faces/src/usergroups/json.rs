@@ -49,7 +49,7 @@ impl<'de> Visitor<'de> for &mut Members<'de> {
         while let Some((name, value)) = members.next_entry::<&RawValue, &RawValue>()? {
             match decode(name.get()) {
                 _ if self.0.len() == MAX_MEMBERS => {
-                    self.1 = Some(Fault::TooManyMembers { limit: MAX_MEMBERS })
+                    self.1 = Some(Fault::TooManyMembers { limit: MAX_MEMBERS });
                 }
                 Some(name) => self.0.push((name, value.get())),
                 None => self.1 = Some(Fault::InvalidString),

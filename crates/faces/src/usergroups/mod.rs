@@ -19,6 +19,7 @@ mod directives;
 mod error_pages;
 mod fields;
 mod json;
+mod openapi;
 mod read;
 mod refusal;
 mod schema;
@@ -27,11 +28,12 @@ mod status;
 mod write;
 
 pub use error_pages::{ERROR_PAGES, error_page};
+pub(crate) use openapi::{paths, schemas};
 pub use read::{By, Expand, Note, Reading, lookup, read_bulk, read_new, read_update};
 pub use refusal::Refusal;
 pub use schema::Violations;
 pub use search::{Numbered, SearchQuery, write_found};
-pub use write::{Expanded, Single, failures, write_bulk, write_single, write_usergroup};
+pub use write::{Above, Expanded, Single, failures, write_bulk, write_single, write_usergroup};
 
 /// Whether a path belongs to this contract, as far as answers to it have its envelope.
 pub fn serves(path: &str) -> bool {

@@ -72,6 +72,7 @@ struct Envelope<'a> {
 
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the published names")]
 struct Error<'a> {
     code: u32,
     messages: Vec<Cow<'a, str>>,
@@ -142,7 +143,7 @@ impl Refusal {
                 }
             }
             Self::LookupKey { found, known } => {
-                let known: String = known.iter().map(|known| format!("{known},")).collect();
+                let known: String = known.iter().flat_map(|known| [*known, ","]).collect();
                 say(format!(
                     "Invalid lookup key [{found}], key must contain one of the following values: [{known}]"
                 ));
@@ -172,7 +173,7 @@ impl Refusal {
             }
             Self::Nobody(key, value) => say(format!("Usergroup with {key} [{value}] not found")),
             Self::Several(value) => {
-                say(format!("Multiple usergroups with sourceId [{value}] found, name its source"))
+                say(format!("Multiple usergroups with sourceId [{value}] found, name its source"));
             }
             Self::Failed(failures) => {
                 error.messages.extend(failures.iter().map(|(_, text)| Cow::Borrowed(text.as_str())));

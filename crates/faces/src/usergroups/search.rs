@@ -100,7 +100,7 @@ impl SearchQuery {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Found {
+struct Answer {
     data: Box<RawValue>,
     messages: [&'static str; 0],
     start: usize,
@@ -116,7 +116,7 @@ struct Found {
 pub(super) fn paged(entries: Vec<u8>, count: usize, items_found: usize, page: Numbered) -> Reply {
     let data = String::from_utf8(entries).ok().and_then(|text| RawValue::from_string(text).ok());
     let first = page.skip() + 1;
-    let found = Found {
+    let found = Answer {
         data: data.unwrap_or_else(|| RawValue::NULL.to_owned()),
         messages: [],
         start: if count == 0 { 0 } else { first },

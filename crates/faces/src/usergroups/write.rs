@@ -329,13 +329,25 @@ pub fn failures(body: &[u8], notes: &[Note], batch: &Batch, outcome: &Outcome) -
     keep(MAX_FAILURES, MAX_FAILURES_BYTES, failed)
 }
 
+/// The parent of a usergroup that is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Above {
+    /// It is not shown.
+    #[default]
+    NotAsked,
+    /// There is none.
+    Nothing,
+    /// It is this one, as it is stored.
+    Group(Box<GroupView>),
+}
+
 /// What a read of one usergroup shows beside its own fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Expanded {
     /// All its references.
     pub sources: bool,
-    /// Its parent, as it is stored; shown where that was asked for.
-    pub parent: Option<Option<GroupView>>,
+    /// Its parent.
+    pub parent: Above,
     /// Its language.
     pub language: bool,
 }
@@ -354,18 +366,22 @@ struct Shown<'a> {
     inherit_order_list: char,
     inherit_product_list: char,
     #[serde(skip_serializing_if = "Option::is_none")]
-    language: Option<Option<String>>,
+    language: Option<Nullable<String>>,
     name: &'a str,
     notes: &'a str,
     office: &'a str,
     order_list_allow_all: char,
     order_list_manager_id: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parent: Option<Option<Parent<'a>>>,
+    parent: Option<Nullable<Parent<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sources: Option<Vec<Source<'a>>>,
     user_manager_id: &'static str,
 }
+
+/// A value that is shown where there is none, too.
+#[derive(Serialize)]
+struct Nullable<T>(Option<T>);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -399,15 +415,19 @@ fn shown<'a>(view: &'a GroupView, expanded: &'a Expanded, details: &'a directory
         id: view.group.id.get(),
         inherit_order_list: options.inherit_order_list.letter(),
         inherit_product_list: options.inherit_product_list.letter(),
-        language: expanded.language.then(|| details.language.map(|language| language.to_string())),
+        language: expanded.language.then(|| Nullable(details.language.map(|language| language.to_string()))),
         name: view.group.name.as_str(),
         notes: details.notes.as_str(),
         office: details.office.as_str(),
         order_list_allow_all: options.order_list_allow_all.letter(),
         order_list_manager_id: "",
-        parent: expanded.parent.as_ref().map(|parent| {
-            parent.as_ref().map(|view| Parent { id: view.group.id.get(), source: sources(view).next() })
-        }),
+        parent: match &expanded.parent {
+            Above::NotAsked => None,
+            Above::Nothing => Some(Nullable(None)),
+            Above::Group(above) => {
+                Some(Nullable(Some(Parent { id: above.group.id.get(), source: sources(above).next() })))
+            }
+        },
         sources: expanded.sources.then(|| sources(view).collect()),
         user_manager_id: "",
     }
@@ -425,5 +445,5 @@ pub(super) fn shown_all(views: &[GroupView]) -> Vec<u8> {
     let nothing = Expanded::default();
     let entries =
         views.iter().map(|view| shown(view, &nothing, view.group.details.as_deref().unwrap_or(&defaults)));
-    to_json(&Each(entries), 64 + 400 * views.len())
+    to_json(&Each(entries), 64 + 512 * views.len())
 }

@@ -96,7 +96,7 @@ impl App {
 
 /// The OpenAPI document of this server.
 pub(crate) fn openapi() -> serde_json::Value {
-    faces::groups::openapi(env!("CARGO_PKG_VERSION"))
+    faces::openapi(env!("CARGO_PKG_VERSION"))
 }
 
 /// Every route of the server.

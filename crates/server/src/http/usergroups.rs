@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use directory::{GroupView, LookupKey, Sliced, TenantId};
-use faces::usergroups::{self, By, Expanded, Refusal, SearchQuery};
+use faces::usergroups::{self, Above, By, Expanded, Refusal, SearchQuery};
 
 use super::App;
 use super::answer::{Refused, json};
@@ -101,11 +101,13 @@ async fn one(
     let wanted = usergroups::Expand::parse(query.as_deref())?;
     let reply = blocking(move || {
         let view = living(&app.service, tenant, &lookup)?;
-        let parent = match view.group.parent.filter(|_| wanted.parent) {
-            Some(id) => app.service.find(tenant, &LookupKey::Id(id))?.pop(),
-            None => None,
+        let above = view.group.parent.filter(|_| wanted.parent);
+        let above = above.map(|id| app.service.find(tenant, &LookupKey::Id(id))).transpose()?;
+        let parent = match above.and_then(|mut found| found.pop()) {
+            Some(above) => Above::Group(Box::new(above)),
+            None if wanted.parent => Above::Nothing,
+            None => Above::NotAsked,
         };
-        let parent = wanted.parent.then_some(parent);
         let expanded = Expanded { sources: wanted.sources, parent, language: wanted.language };
         Ok(usergroups::write_usergroup(&view, &expanded))
     })

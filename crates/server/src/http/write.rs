@@ -68,13 +68,12 @@ impl Call {
             Self::BatchArchive => "batch-archive",
             Self::BatchRestore => "batch-restore",
             Self::Upsert => "upsert",
-            Self::Update(_) => "update",
+            Self::Update(_) | Self::UpdateUsergroup(_) => "update",
             Self::Archive(_) => "archive",
             Self::Restore(_) => "restore",
             Self::Bulk(By::Id) => "bulk-id",
             Self::Bulk(By::SourceId) => "bulk-sourceId",
             Self::CreateUsergroup => "create",
-            Self::UpdateUsergroup(_) => "update",
             Self::DeleteUsergroup(_) => "delete",
         }
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::Server;
 use crate::usergroups::{BY_ID, BY_SOURCE_ID, bulk, entries, error, fields};
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 #[test]
 fn a_payload_of_another_form_is_refused_whole_with_every_violation() {
     let server = Server::start();
@@ -177,6 +178,7 @@ fn a_payload_of_another_form_is_refused_whole_with_every_violation() {
     assert!(page.status == 200 && page.text().contains("SchemaValidationException"));
 }
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 #[test]
 fn directives_suppress_and_say_so() {
     let server = Server::start();

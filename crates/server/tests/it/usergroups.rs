@@ -116,6 +116,7 @@ fn bulk_by_source_id_finds_parents_by_either_key() {
     assert_eq!((&cycle[0]["errorCode"], &cycle[0]["field"]), (&json!("HIERARCHY_CYCLE"), &json!("parent")));
 }
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 #[test]
 fn items_fail_alone() {
     let server = Server::start();

@@ -252,7 +252,7 @@ fn prefer() -> Value {
     parameter
 }
 
-fn idempotency_key() -> Value {
+pub(super) fn idempotency_key() -> Value {
     header(
         "Idempotency-Key",
         "1 to 255 visible ASCII characters of the caller's choice. The same request with the same key is done once; \
