@@ -28,6 +28,7 @@ mod limits;
 mod list;
 mod one_group;
 mod one_write;
+mod oracle;
 mod overload;
 mod packing;
 mod rates;

@@ -13,6 +13,11 @@ impl Random {
         Self(seed)
     }
 
+    /// The choices of this seed.
+    pub(crate) fn from_seed(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// `splitmix64`.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
