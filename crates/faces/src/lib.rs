@@ -5,6 +5,7 @@
 
 pub mod failed;
 pub mod groups;
+pub mod oauth;
 mod openapi;
 pub mod runs;
 pub mod usergroups;

@@ -1,4 +1,4 @@
-//! The audit log: keys that come and go, whoever is turned away, and every batch that is carried out. One
+//! The audit log: keys that come and go, tokens, whoever is turned away, and every batch that is carried out. One
 //! line each, of the target `audit`, whatever else is logged. Never secrets, bodies or keys of callers.
 //!
 //! What changes something is also in the store, in the transaction of what it tells of: these lines are for
@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use directory::{Counts, Run, RunId, TenantId};
-use store::AccessKey;
+use store::{AccessKey, KeyKind};
 use tracing::info;
 
 use crate::auth::{Denied, Principal, Scope};
@@ -43,9 +43,18 @@ pub(crate) enum Entry {
     },
 }
 
+/// What an access key is, as it is told.
+pub(crate) const fn kind(key: &AccessKey) -> &'static str {
+    match key.kind {
+        KeyKind::Bearer => "key",
+        KeyKind::Client { .. } => "oauth",
+    }
+}
+
 /// A key was made.
 pub(crate) fn key_created(key: &AccessKey, tenant: &str) {
-    info!(target: "audit", key_id = key.id, tenant = key.tenant.0, tenant_name = tenant, scopes = key.scopes, "key.created");
+    let (key_id, kind, scopes) = (&key.id, kind(key), &key.scopes);
+    info!(target: "audit", key_id, kind, tenant = key.tenant.0, tenant_name = tenant, scopes, "key.created");
 }
 
 /// A key was revoked.
@@ -63,6 +72,18 @@ pub(crate) fn authentication_failed(origin: &Origin, denied: &Denied) {
 pub(crate) fn authorization_failed(origin: &Origin, principal: &Principal, scope: Scope) {
     let (tenant, key_id, scope) = (principal.tenant.0, &principal.key_id, scope.as_str());
     info!(target: "audit", request_id = origin.request_id, peer = origin.peer(), tenant, key_id, scope, "authorization.failed");
+}
+
+/// An OAuth client got a token.
+pub(crate) fn token_issued(origin: &Origin, client: &Principal, scopes: &str) {
+    let (tenant, key_id) = (client.tenant.0, &client.key_id);
+    info!(target: "audit", request_id = origin.request_id, peer = origin.peer(), tenant, key_id, scopes, "token.issued");
+}
+
+/// Somebody got no token. Why a client was not known is told here alone.
+pub(crate) fn token_refused(origin: &Origin, error: &str, denied: Option<&Denied>) {
+    let (reason, key_id) = (denied.map(Denied::reason), denied.and_then(Denied::key_id));
+    info!(target: "audit", request_id = origin.request_id, peer = origin.peer(), error, reason, key_id, "token.refused");
 }
 
 /// A batch was answered.

@@ -8,6 +8,7 @@ mod changes;
 mod once;
 mod reads;
 mod runs;
+mod tokens;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -16,7 +17,7 @@ use directory::{
     Batch, Clock, GroupView, LookupKey, Outcome, PlanContext, RunId, TenantId, Timestamp, needs,
     needs_hierarchy, plan,
 };
-use store::{ReadFor, Reader, Store, StoreError, StoredAnswer, Transaction};
+use store::{AccessKey, ReadFor, Reader, Store, StoreError, StoredAnswer, Transaction};
 
 use crate::auth::{self, Denied, Principal};
 use changes::Wakes;
@@ -26,6 +27,7 @@ pub(crate) use once::{Fate, Once};
 pub(crate) use reads::Named;
 use runs::{Begun, Done, Ledger, Planned};
 pub(crate) use runs::{Caller, Executed};
+pub(crate) use tokens::{Issued, NoToken};
 
 /// How often a batch is planned anew when the store reports a race that its plan missed.
 const ATTEMPTS: usize = 3;
@@ -82,9 +84,13 @@ impl Service {
         Self { store, clock, depth_limit, answers_kept_ms, under_way, wakes: Wakes::default(), ledger }
     }
 
-    /// Who sent this key.
+    /// Who sent this key or token.
     pub(crate) fn authenticate(&self, presented: &str) -> Result<Result<Principal, Denied>, StoreError> {
-        store::read_for(&*self.store, ReadFor::Keys, |reader| auth::authenticate(reader, presented))
+        auth::authenticate_with(presented, |id| self.access_key(id), self.clock.now())
+    }
+
+    fn access_key(&self, id: &str) -> Result<Option<AccessKey>, StoreError> {
+        store::read_for(&*self.store, ReadFor::Keys, |reader| reader.access_key(id))
     }
 
     /// Whether the store answers and takes writes.

@@ -211,6 +211,18 @@ pub struct Tenant {
     pub revision: i64,
 }
 
+/// How an access key is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// It is sent with every request.
+    Bearer,
+    /// It is the secret of an OAuth client, which gets tokens for it.
+    Client {
+        /// The public half of the key that signs them: enough to check a token, and not to make one.
+        token_key: [u8; 32],
+    },
+}
+
 /// An access key as it is stored: never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessKey {
@@ -218,6 +230,8 @@ pub struct AccessKey {
     pub id: String,
     /// The one tenant it opens.
     pub tenant: TenantId,
+    /// How it is used.
+    pub kind: KeyKind,
     /// SHA-256 of the whole key text.
     pub hash: [u8; 32],
     /// What it may do, as words separated by spaces.

@@ -2,7 +2,7 @@
 //!
 //! [`read`], [`read_keys`] and [`read_one`] turn a request body into records, [`write()`] and [`write_one`] an outcome into the answer, [`write_group`],
 //! [`write_list`], [`write_found`] and [`write_tree`] serve the reads, [`Refusal`] is every answer to a request that is refused as a
-//! whole, and [`openapi`] describes it all. The fields of a record stand in one table (`fields`) that
+//! whole, and [`crate::openapi()`] describes it all. The fields of a record stand in one table (`fields`) that
 //! drives the reader, the messages and the description.
 //!
 //! # Where the publication is silent

@@ -3,6 +3,7 @@
 
 mod changes;
 pub(crate) mod described;
+mod oauth;
 mod problems;
 mod runs;
 mod schemas;
@@ -27,10 +28,11 @@ pub(crate) fn openapi(version: &str) -> Value {
                 X-Request-Id. Requests that are refused as a whole are answered with a problem (RFC 9457) \
                 and change nothing.",
         },
-        "security": [{ "apiKey": [] }],
+        "security": [{ "apiKey": [] }, { "oauth2": [] }],
         "tags": [
             { "name": "groups", "description": "The groups of the tenant that the API key belongs to." },
             { "name": "runs", "description": "What was done: the batches of the last days." },
+            { "name": "tokens", "description": "For OAuth clients." },
             { "name": "operation", "description": "For those who run the server." },
         ],
         "paths": paths(version),
@@ -41,6 +43,7 @@ pub(crate) fn openapi(version: &str) -> Value {
                     "scheme": "bearer",
                     "description": "An API key of one tenant: Authorization: Bearer <key>.",
                 },
+                "oauth2": oauth::security_scheme(),
             },
             "headers": {
                 "RateLimit": {
@@ -97,6 +100,8 @@ fn paths(version: &str) -> Value {
         },
         "/v3/runs": { "get": runs::list() },
         "/v3/runs/{id}": { "get": runs::one() },
+        "/oauth2/token": { "post": oauth::token("getToken") },
+        "/v2/oauth2/token": { "post": oauth::token("getTokenV2") },
         "/healthz": { "get": health() },
         "/readyz": { "get": readiness() },
         "/version": { "get": version_of_server(version) },

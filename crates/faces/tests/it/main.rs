@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod changes;
 mod golden;
+mod oauth;
 mod openapi;
 mod queries;
 mod records;

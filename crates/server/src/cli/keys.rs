@@ -3,12 +3,12 @@
 use anyhow::bail;
 use clap::Subcommand;
 use directory::Clock as _;
-use serde_json::json;
-use store::AccessKey;
+use serde_json::{Value, json};
+use store::{AccessKey, KeyKind};
 
 use super::administration::{open, print, print_table, say, tenant, time};
 use crate::audit;
-use crate::auth::{Scope, new_key};
+use crate::auth::{NewKey, Scope, new_client, new_key};
 use crate::clock::SystemClock;
 use crate::config::DataDirectory;
 use crate::logging;
@@ -21,7 +21,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create an access key and show it, the only time it can be shown.
+    /// Create an access key or OAuth client and show it, the only time it can be shown.
     Create {
         /// The tenant whose groups it opens.
         #[arg(long, default_value = "default")]
@@ -29,13 +29,17 @@ enum Command {
         /// What it may do: groups:read, groups:write, admin; separated by commas.
         #[arg(long, value_delimiter = ',', default_value = "groups:read,groups:write")]
         scopes: Vec<Scope>,
-        /// Print one JSON object with id, tenant, scopes and key.
+        /// Make an OAuth client instead: its id and secret get tokens at /oauth2/token (client credentials),
+        /// and are not sent with requests.
+        #[arg(long)]
+        oauth: bool,
+        /// Print one JSON object with id, tenant, scopes and key, or id and secret of the client.
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         data: DataDirectory,
     },
-    /// List access keys, without their secrets.
+    /// List access keys and OAuth clients, without their secrets.
     List {
         /// Only those of this tenant.
         #[arg(long)]
@@ -46,7 +50,8 @@ enum Command {
         #[command(flatten)]
         data: DataDirectory,
     },
-    /// Revoke an access key. It holds from the next request on, and cannot be undone.
+    /// Revoke an access key, or an OAuth client with all its tokens. It holds from the next request on, and
+    /// cannot be undone.
     Revoke {
         /// The key's id, as `rosterd keys list` shows it.
         id: String,
@@ -61,34 +66,65 @@ enum Command {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     logging::start_quietly();
     match &arguments.command {
-        Command::Create { tenant, scopes, json, data } => create(tenant, scopes, *json, data),
+        Command::Create { tenant, scopes, oauth, json, data } => {
+            let made = create(tenant, scopes, *oauth, data)?;
+            if *json { print(&made.to_json().to_string()) } else { made.show() }
+        }
         Command::List { tenant, json, data } => list(tenant.as_deref(), *json, data),
         Command::Revoke { id, json, data } => revoke(id, *json, data),
     }
 }
 
-fn create(tenant_name: &str, scopes: &[Scope], json: bool, data: &DataDirectory) -> anyhow::Result<()> {
+/// A key that was just made, with the name of its tenant.
+struct Made {
+    key: NewKey,
+    tenant: String,
+}
+
+fn create(tenant_name: &str, scopes: &[Scope], oauth: bool, data: &DataDirectory) -> anyhow::Result<Made> {
     let store = open(data)?;
     let tenant = tenant(&*store, tenant_name)?;
     let mut scopes = scopes.to_vec();
     scopes.sort_unstable();
     scopes.dedup();
-    let key = new_key(tenant.id, &scopes, SystemClock.now())?;
+    let make = if oauth { new_client } else { new_key };
+    let key = make(tenant.id, &scopes, SystemClock.now())?;
     let stored = key.stored.clone();
     store::write(&*store, move |transaction| transaction.create_access_key(&stored))?;
     audit::key_created(&key.stored, &tenant.name);
-    if json {
-        let scopes: Vec<&str> = key.stored.scopes.split(' ').collect();
-        return print(
-            &json!({ "id": key.stored.id, "tenant": tenant.name, "scopes": scopes, "key": key.text })
-                .to_string(),
-        );
+    Ok(Made { key, tenant: tenant.name })
+}
+
+impl Made {
+    fn to_json(&self) -> Value {
+        let AccessKey { id, scopes, kind, .. } = &self.key.stored;
+        let scopes: Vec<&str> = scopes.split(' ').collect();
+        match kind {
+            KeyKind::Bearer => {
+                json!({ "id": id, "tenant": self.tenant, "scopes": scopes, "key": self.key.text })
+            }
+            KeyKind::Client { .. } => json!({
+                "id": id, "tenant": self.tenant, "scopes": scopes, "client_id": id, "client_secret": self.key.text,
+            }),
+        }
     }
-    say(&format!(
-        "Created key {} of tenant {} for {}. It is shown only now:",
-        key.stored.id, tenant.name, key.stored.scopes
-    ));
-    print(&key.text)
+
+    fn show(&self) -> anyhow::Result<()> {
+        let AccessKey { id, scopes, kind, .. } = &self.key.stored;
+        let tenant = &self.tenant;
+        match kind {
+            KeyKind::Bearer => {
+                say(&format!("Created key {id} of tenant {tenant} for {scopes}. It is shown only now:"));
+                print(&self.key.text)
+            }
+            KeyKind::Client { .. } => {
+                say(&format!(
+                    "Created OAuth client {id} of tenant {tenant} for {scopes}. Its secret is shown only now:"
+                ));
+                print(&format!("client_id={id}\nclient_secret={}", self.key.text))
+            }
+        }
+    }
 }
 
 fn list(tenant_name: Option<&str>, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
@@ -103,16 +139,23 @@ fn list(tenant_name: Option<&str>, json: bool, data: &DataDirectory) -> anyhow::
         let object = |key: &AccessKey| {
             json!({
                 "id": key.id, "tenant": name(key), "scopes": key.scopes.split(' ').collect::<Vec<_>>(),
-                "createdAt": time(key.created_at), "revokedAt": key.revoked_at.map(time),
+                "kind": audit::kind(key), "createdAt": time(key.created_at), "revokedAt": key.revoked_at.map(time),
             })
         };
         return print(&json!({ "keys": keys.iter().map(object).collect::<Vec<_>>() }).to_string());
     }
     let row = |key: &AccessKey| {
         let revoked = key.revoked_at.map(time).unwrap_or_default();
-        [key.id.clone(), name(key), key.scopes.clone(), time(key.created_at), revoked]
+        [
+            key.id.clone(),
+            audit::kind(key).to_owned(),
+            name(key),
+            key.scopes.clone(),
+            time(key.created_at),
+            revoked,
+        ]
     };
-    print_table(["KEY", "TENANT", "SCOPES", "CREATED", "REVOKED"], keys.iter().map(row))
+    print_table(["KEY", "KIND", "TENANT", "SCOPES", "CREATED", "REVOKED"], keys.iter().map(row))
 }
 
 fn revoke(id: &str, json: bool, data: &DataDirectory) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@ use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use directory::GroupView;
 use faces::groups::{self, Refusal};
+use faces::oauth::TokenError;
 use faces::usergroups;
 use store::StoreError;
 
@@ -207,6 +208,26 @@ pub(super) fn download(content_type: &'static str, file_name: Option<String>, bo
 pub(super) fn json(status: u16, body: impl Into<axum::body::Body>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
+}
+
+/// A token that is handed out. Nobody may keep the answer (RFC 6749 §5.1).
+pub(super) fn token_granted(body: Vec<u8>) -> Response {
+    let mut response = json(200, body);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// The answer to who gets no token (RFC 6749 §5.2). Every 401 says how to authenticate (RFC 9110 §11.6.1).
+pub(super) fn token_refused(error: TokenError) -> Response {
+    let mut response = json(error.status(), error.body());
+    if error == TokenError::InvalidClient {
+        let basic = HeaderValue::from_static("Basic realm=\"rosterd\", charset=\"UTF-8\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, basic);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// An answer that is a stream of events. Proxies that gather answers must not: an event would be late.

@@ -114,6 +114,20 @@ pub(super) async fn receive(body: Body, encoding: Encoding, mut held: Held) -> R
     Ok(Received { bytes, encoding, held })
 }
 
+/// Reads a body of a few bytes to its end, before it is known whose it is. Its encoding is the reader's affair.
+pub(super) async fn receive_small(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    let too_large = Refusal::PayloadTooLarge { limit };
+    if announced(headers) > limit as u64 {
+        return Err(too_large);
+    }
+    let mut left = limit;
+    collect(body, |more| {
+        left = left.checked_sub(more).ok_or_else(|| too_large.clone())?;
+        Ok(())
+    })
+    .await
+}
+
 /// The bytes of a body as they come, each piece if it is approved of.
 pub(super) async fn collect(
     mut body: Body,

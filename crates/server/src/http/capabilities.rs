@@ -7,6 +7,7 @@ use faces::groups::limits::{
     MAX_STREAMS_OF_ONE_KEY,
 };
 use faces::groups::{MAX_IDEMPOTENCY_KEY, character_limits};
+use faces::oauth;
 use serde_json::{Map, Value, json};
 
 use super::admission::{READS, WRITES};
@@ -15,6 +16,7 @@ use super::deadlines::DEADLINES;
 use super::head::{MAX_FIELDS, MAX_HEADERS, MAX_TARGET};
 use super::rates::FAILURES_PER_MINUTE;
 use super::{memory, places, rates};
+use crate::auth::token::LIFE_SECONDS;
 
 /// The limits that whoever runs the server sets.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +37,7 @@ pub(super) fn capabilities(settings: &Settings) -> Value {
         "name": "rosterd",
         "version": env!("CARGO_PKG_VERSION"),
         "engine": "sqlite",
-        "faces": ["groups-v3"],
+        "faces": ["groups-v3", "usergroups"],
         "encodings": { "accepted": ["identity", "gzip"], "answered": ["identity", "gzip", "zstd", "br"] },
         "limits": {
             "batchRecords": Batch::MAX_RECORDS,
@@ -64,6 +66,8 @@ pub(super) fn capabilities(settings: &Settings) -> Value {
             "requestsPerMinute": settings.rates.requests,
             "recordsPerMinute": settings.rates.records,
             "failedAuthenticationsPerMinute": FAILURES_PER_MINUTE,
+            "tokenSeconds": LIFE_SECONDS,
+            "tokenRequestBytes": oauth::MAX_BYTES,
             "writes": { "inFlight": WRITES.in_flight, "waiting": WRITES.waiting },
             "reads": { "inFlight": READS.in_flight, "waiting": READS.waiting },
             "memoryBytes": memory::BYTES,

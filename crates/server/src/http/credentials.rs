@@ -12,7 +12,7 @@ use super::body::{announced, single};
 use super::memory::LARGE_ANSWER;
 use super::visit;
 use crate::audit;
-use crate::auth::{Denied, Principal, Scope, public_id};
+use crate::auth::{Denied, Principal, Scope, claimed_id};
 
 /// The sender, if the key is good, has the scope, and does not ask too often. The tenant comes from the key
 /// alone. Reads get their place here; writes only where there would be one, before their body is read.
@@ -61,12 +61,14 @@ fn turn_away_again(app: &App, presented: &str, headers: &HeaderMap) -> Result<()
 
 /// Whose key it is.
 async fn identify(app: &Arc<App>, presented: String) -> Result<Principal, Refused> {
-    app.rates.check_failures(visit::peer(), public_id(&presented))?;
+    app.rates.check_failures(visit::peer(), claimed_id(&presented).as_deref())?;
     let _turn = app.keys.turn().await?;
     let service = Arc::clone(&app.service);
     let known = blocking(move || Ok(service.authenticate(&presented)?)).await?;
     known.map_err(|denied| {
-        app.rates.count_failure(visit::peer());
+        if denied.is_guess() {
+            app.rates.count_failure(visit::peer());
+        }
         audit::authentication_failed(&visit::origin(), &denied);
         Refusal::Unauthenticated.into()
     })

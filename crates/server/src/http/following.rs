@@ -121,7 +121,7 @@ impl Following {
                 }
                 Ok(Followed::Changes(changes)) => return Some(self.say(&changes).into()),
                 Ok(Followed::Ahead) => "revisions were lost",
-                Ok(Followed::Revoked) => "the key was revoked",
+                Ok(Followed::Revoked) => "the key is no longer good",
                 // What it was has been logged; the client comes again, and is told by a status.
                 Err(_) => "the store could not be read",
             };
@@ -190,7 +190,7 @@ mod tests {
 
     use super::super::followers::Followers;
     use super::*;
-    use crate::auth::{Scope, authenticate, new_key};
+    use crate::auth::{Scope, new_key};
     use crate::service::{Caller, Execution, Show};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -219,8 +219,8 @@ mod tests {
             let key = new_key(tenant, &Scope::ALL, Timestamp(0)).unwrap();
             let (text, stored) = (key.text, key.stored);
             store::write(&*store, move |tx| tx.create_access_key(&stored)).unwrap();
-            let principal = store::read(&*store, |reader| authenticate(reader, &text)).unwrap().unwrap();
             let service = Arc::new(Service::new(store, Box::new(Noon), 64, 1, 1));
+            let principal = service.authenticate(&text).unwrap().unwrap();
             Self { service, principal, followers: Followers::new(), directory }
         }
 

@@ -119,7 +119,7 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str, route: &str, dialect: 
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, value);
     }
-    if dialect == Dialect::Usergroups {
+    if dialect == Dialect::Usergroups || route.ends_with("/oauth2/token") {
         headers.insert(RETURN_FORMAT, HeaderValue::from_static("application/json"));
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -14,6 +14,7 @@ mod gate;
 mod groups;
 mod head;
 mod memory;
+mod oauth;
 mod packing;
 pub(crate) mod places;
 pub(crate) mod rates;
@@ -118,6 +119,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/errors/{code}", get(system::error_page))
         .route("/v3/runs", get(runs::list))
         .route("/v3/runs/{id}", get(runs::one))
+        .route("/oauth2/token", post(oauth::token))
+        .route("/v2/oauth2/token", post(oauth::token))
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .route("/version", get(system::version))

@@ -17,7 +17,7 @@ pub(crate) enum Followed {
     Changes(Changes),
     /// The place lies above the tenant's revision.
     Ahead,
-    /// The key is no longer good.
+    /// The key or token is no longer good.
     Revoked,
 }
 
@@ -45,8 +45,9 @@ impl Service {
         after: ChangePlace,
         limit: usize,
     ) -> Result<Followed, StoreError> {
+        let now = self.clock.now();
         let followed = self.read(|reader| {
-            if !auth::holds(reader, principal)? {
+            if !auth::holds(reader, principal, now)? {
                 return Ok(Followed::Revoked);
             }
             let changes = reader.changes(principal.tenant, after, limit)?;

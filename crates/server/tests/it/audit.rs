@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Exchange, GROUPS, Server, UPSERT, finish, rosterd};
+use crate::harness::{Client, Exchange, GROUPS, OAuthClient, Server, UPSERT, finish, rosterd};
 
 const PLANTED: &str = "planted-secret";
 
@@ -79,6 +79,56 @@ fn whoever_is_turned_away_is_told_of() {
 }
 
 #[test]
+fn tokens_are_told_of() {
+    let server = Server::start();
+    let known = OAuthClient::create(&server, "default", "groups:read,groups:write");
+    let told_of = |request: &str, rest: Value| {
+        let mut line = json!({ "request_id": request, "peer": "127.0.0.1" });
+        line.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        line
+    };
+    let refused = |error: &str| json!({ "message": "token.refused", "error": error });
+    let denied = |reason: &str, key_id: &str| json!({ "message": "token.refused", "error": "invalid_client", "reason": reason, "key_id": key_id });
+    let key = OAuthClient {
+        id: public(&server.client).to_owned(),
+        secret: server.client.key.clone(),
+        ..known.clone()
+    };
+    let stranger = OAuthClient::create(&Server::start(), "default", "groups:read");
+    let stranger = OAuthClient { server: known.server.clone(), ..stranger };
+    let mistyped = OAuthClient { secret: PLANTED.to_owned(), ..known.clone() };
+    let issued =
+        json!({ "message": "token.issued", "tenant": 1, "key_id": known.id, "scopes": "groups:read" });
+    for (request, exchange, expected) in [
+        ("t1", known.ask(&[("scope", "groups:read")]), issued),
+        ("t2", known.ask(&[("scope", PLANTED)]), refused("invalid_scope")),
+        ("t3", known.ask(&[("client_id", PLANTED)]), refused("invalid_request")),
+        ("t4", known.ask(&[]).with("authorization", format!("Bearer {PLANTED}")), refused("invalid_client")),
+        ("t5", key.ask(&[]), denied("WRONG_KIND", &key.id)),
+        ("t6", stranger.ask(&[]), denied("UNKNOWN", &stranger.id)),
+    ] {
+        assert_eq!(told(line_of(&server, &exchange, request)), told_of(request, expected));
+    }
+    let malformed = json!({ "message": "token.refused", "error": "invalid_client", "reason": "MALFORMED" });
+    assert_eq!(told(line_of(&server, &mistyped.ask(&[]), "t7")), told_of("t7", malformed));
+    let failed =
+        |reason: &str| json!({ "message": "authentication.failed", "reason": reason, "key_id": known.id });
+    // Who sends the secret itself is told the same as everybody; the log says what it was.
+    let sent = server.client.with_key(&known.secret).get(GROUPS);
+    assert_eq!(told(line_of(&server, &sent, "t8")), told_of("t8", failed("WRONG_KIND")));
+    let signed_in = known.sign_in(&[]);
+    server.cli(["keys", "revoke", &known.id]);
+    assert_eq!(told(line_of(&server, &signed_in.get(GROUPS), "t9")), told_of("t9", failed("REVOKED")));
+    assert_eq!(told(line_of(&server, &known.ask(&[]), "t10")), told_of("t10", denied("REVOKED", &known.id)));
+    let log = server.process.log();
+    for secret in [&known.secret, &stranger.secret, &signed_in.key] {
+        let secret = secret.rsplit('_').next().unwrap();
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+    assert!(!log.contains(PLANTED) && !log.contains(known.secret.split('_').nth(2).unwrap()));
+}
+
+#[test]
 fn every_batch_is_told_of() {
     let server = Server::start_logging("off");
     let client = &server.client;
@@ -135,7 +185,7 @@ fn keys_that_come_and_go_are_told_of_where_the_command_runs() {
     assert_eq!(
         told(first[0].clone()),
         json!({
-            "message": "key.created", "key_id": public(&server.client), "tenant": 1, "tenant_name": "default",
+            "message": "key.created", "key_id": public(&server.client), "kind": "key", "tenant": 1, "tenant_name": "default",
             "scopes": "groups:read groups:write admin",
         })
     );
@@ -146,7 +196,7 @@ fn keys_that_come_and_go_are_told_of_where_the_command_runs() {
     assert_eq!(
         created.iter().cloned().map(told).collect::<Vec<_>>(),
         [json!({
-            "message": "key.created", "key_id": key["id"], "tenant": 1, "tenant_name": "default",
+            "message": "key.created", "key_id": key["id"], "kind": "key", "tenant": 1, "tenant_name": "default",
             "scopes": "groups:read",
         })]
     );

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Exchange, GROUPS, Server, UPSERT};
+use crate::harness::{Client, Exchange, GROUPS, OAuthClient, Server, UPSERT};
 
 /// What is published, from a server on which some limits are set low.
 struct Published {
@@ -137,6 +137,18 @@ fn bytes_of_bodies() {
         told(&client.post(UPSERT, encoder.finish().unwrap()).header("content-encoding", "gzip"))
     };
     published.pair("/bodyBytes", packed, (413, "PAYLOAD_TOO_LARGE"));
+}
+
+#[test]
+fn requests_for_tokens() {
+    let published = Published::start(&[]);
+    let known = OAuthClient::create(&published.server, "default", "groups:read");
+    assert_eq!(known.ask(&[]).send().json()["expires_in"], published.limits["tokenSeconds"]);
+    let filled = |_: &Client, most: usize| {
+        let used = known.ask(&[("x", "")]).body().len();
+        told(&known.ask(&[("x", &"x".repeat(most - used))]))
+    };
+    published.pair("/tokenRequestBytes", filled, (413, "PAYLOAD_TOO_LARGE"));
 }
 
 #[test]

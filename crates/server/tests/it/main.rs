@@ -26,6 +26,7 @@ mod hierarchy;
 mod idempotency;
 mod limits;
 mod list;
+mod oauth;
 mod one_group;
 mod one_write;
 mod oracle;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client, Exchange, GROUPS, Server, UPSERT};
+use crate::harness::{Answer, Client, Exchange, GROUPS, OAuthClient, Server, UPSERT};
 
 /// Every call that needs a key, and the scope that opens it. No scope opens what another one does. In an order
 /// in which all can be done.
@@ -67,13 +67,26 @@ fn call(client: &Client, method: &str, path: &str, run: &str) -> Exchange {
 
 #[test]
 fn each_call_is_opened_by_its_scope_alone() {
+    each_call_is_opened(|server, scope| server.new_key("default", scope).1);
+}
+
+#[test]
+fn each_call_is_opened_by_the_scope_of_a_token_alone() {
+    each_call_is_opened(|server, scope| OAuthClient::create(server, "default", scope).sign_in(&[]));
+    each_call_is_opened(|server, scope| {
+        OAuthClient::create(server, "default", "groups:read,groups:write,admin").sign_in(&[("scope", scope)])
+    });
+}
+
+/// By those who have its scope, and by nobody else.
+fn each_call_is_opened(with: impl Fn(&Server, &str) -> Client) {
     let server = Server::start();
     let first = json!({"groups": [{"externalReferenceId": "a", "name": "A"}]}).to_string();
     let run = server.client.post(UPSERT, first).send().header("rosterd-run-id").unwrap().to_owned();
     let scopes = ["groups:read", "groups:write", "admin"];
-    let keys = scopes.map(|scope| server.new_key("default", scope).1);
+    let clients = scopes.map(|scope| with(&server, scope));
     for (method, path, needed) in calls() {
-        for (scope, client) in scopes.iter().zip(&keys) {
+        for (scope, client) in scopes.iter().zip(&clients) {
             let exchange = call(client, method, path, &run);
             if *scope == needed && path == STREAM {
                 assert_eq!(exchange.method("HEAD").send().status, 200);

@@ -5,18 +5,18 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::errors::is_taken;
 use super::tenants::{Counters, no_such};
-use crate::{AccessKey, StoreError};
+use crate::{AccessKey, KeyKind, StoreError};
 
 pub(super) fn find(db: &Connection, id: &str) -> Result<Option<AccessKey>, StoreError> {
     let mut select = db.prepare_cached(
-        "SELECT id, tenant, hash, scopes, created_at, revoked_at FROM access_keys WHERE id = ?1",
+        "SELECT id, tenant, hash, scopes, created_at, revoked_at, token_key FROM access_keys WHERE id = ?1",
     )?;
     Ok(select.query_row([id], access_key).optional()?)
 }
 
 pub(super) fn list(db: &Connection, tenant: Option<TenantId>) -> Result<Vec<AccessKey>, StoreError> {
     let mut select = db.prepare_cached(
-        "SELECT id, tenant, hash, scopes, created_at, revoked_at FROM access_keys
+        "SELECT id, tenant, hash, scopes, created_at, revoked_at, token_key FROM access_keys
          WHERE ?1 IS NULL OR tenant = ?1 ORDER BY created_at, id",
     )?;
     let keys = select.query_map([tenant.map(|tenant| tenant.0)], access_key)?.collect::<Result<_, _>>()?;
@@ -29,10 +29,16 @@ pub(super) fn create(db: &Connection, key: &AccessKey) -> Result<(), StoreError>
         return Err(no_such(key.tenant));
     }
     let mut insert = db.prepare_cached(
-        "INSERT INTO access_keys (id, tenant, hash, scopes, created_at, revoked_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO access_keys (id, tenant, hash, scopes, created_at, revoked_at, token_key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     let revoked_at = key.revoked_at.map(|at| at.0);
-    match insert.execute((&key.id, key.tenant.0, key.hash, &key.scopes, key.created_at.0, revoked_at)) {
+    let token_key = match key.kind {
+        KeyKind::Bearer => None,
+        KeyKind::Client { token_key } => Some(token_key),
+    };
+    let row = (&key.id, key.tenant.0, key.hash, &key.scopes, key.created_at.0, revoked_at, token_key);
+    match insert.execute(row) {
         Err(error) if is_taken(&error) => {
             Err(StoreError::Conflict(format!("access key {} is taken", key.id)))
         }
@@ -50,6 +56,9 @@ fn access_key(row: &Row<'_>) -> rusqlite::Result<AccessKey> {
     Ok(AccessKey {
         id: row.get(0)?,
         tenant: TenantId(row.get(1)?),
+        kind: row
+            .get::<_, Option<[u8; 32]>>(6)?
+            .map_or(KeyKind::Bearer, |token_key| KeyKind::Client { token_key }),
         hash: row.get(2)?,
         scopes: row.get(3)?,
         created_at: Timestamp(row.get(4)?),

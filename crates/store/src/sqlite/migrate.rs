@@ -25,6 +25,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 4, name: "changes", sql: include_str!("../../migrations/sqlite/0004_changes.sql") },
     Migration { number: 5, name: "runs", sql: include_str!("../../migrations/sqlite/0005_runs.sql") },
     Migration { number: 6, name: "details", sql: include_str!("../../migrations/sqlite/0006_details.sql") },
+    Migration {
+        number: 7,
+        name: "oauth_clients",
+        sql: include_str!("../../migrations/sqlite/0007_oauth_clients.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

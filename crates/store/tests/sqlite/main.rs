@@ -59,6 +59,7 @@ fn access_key(tenant: TenantId) -> store::AccessKey {
     store::AccessKey {
         id: "k".to_owned(),
         tenant,
+        kind: store::KeyKind::Bearer,
         hash: [7; 32],
         scopes: String::new(),
         created_at: Timestamp(3),

@@ -5,7 +5,7 @@ use std::path::Path;
 use directory::{Filter, Page, Place};
 use rusqlite::Connection;
 use store::conformance::{key, reference};
-use store::{Purpose, StoreError};
+use store::{KeyKind, Purpose, StoreError};
 
 use crate::{add, count, only_tenant, open, refusal};
 
@@ -38,7 +38,8 @@ fn data_of_the_first_release_is_understood() {
     assert_eq!((ids("HR-001"), ids("Straße"), ids("ﬁ"), ids("日本")), (vec![1], vec![2], vec![1], vec![3]));
     assert_eq!(seen.similar[&key("hr-001")], [reference("Ypareo", "HR-001")]);
     assert_eq!(seen.free_ids.0, [(4, 8)]);
-    assert!(desk.read(|reader| reader.access_key("public")).is_some());
+    let key = desk.read(|reader| reader.access_key("public")).expect("still there");
+    assert_eq!(key.kind, KeyKind::Bearer);
     add(&desk, tenant, 4);
     assert_eq!(desk.read(|reader| reader.revision(tenant)), 5);
 }

@@ -115,6 +115,15 @@ pub(super) fn of_writes_without_body() -> Vec<Refused> {
     ])
 }
 
+/// What the call for tokens can be refused for beyond its own errors.
+pub(super) fn of_tokens() -> Vec<Refused> {
+    let own = ["UNAUTHENTICATED", "FORBIDDEN"];
+    let mut refusals = of_every_call("");
+    refusals.retain(|refused| !own.contains(&refused.code));
+    refusals.extend(super::oauth::refusals().map(Refused::from));
+    refusals
+}
+
 /// What lists can be refused for beyond that.
 pub(super) fn of_lists() -> Vec<Refused> {
     refused([Refusal::invalid_number(LIMIT, MAX_PAGE)])

@@ -36,7 +36,7 @@ pub(super) fn schemas() -> Value {
         "TreePage": page_of("TreeGroup"),
         "Problem": problem(),
     });
-    for (name, schema) in super::runs::schemas() {
+    for (name, schema) in super::runs::schemas().into_iter().chain(super::oauth::schemas()) {
         schemas[name] = schema;
     }
     schemas

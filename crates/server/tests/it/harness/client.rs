@@ -124,6 +124,10 @@ impl Exchange {
         Self { body, ..exchange }
     }
 
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Another method.
     pub(crate) fn method(mut self, method: &str) -> Self {
         let (_, rest) = self.request_line.split_once(' ').unwrap();

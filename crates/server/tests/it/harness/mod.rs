@@ -6,6 +6,7 @@ mod events;
 mod process;
 mod random;
 mod server;
+mod tokens;
 
 pub(crate) use batch::{check, describe, outcomes};
 pub(crate) use client::{Answer, BY_REFERENCE, Client, Exchange, GROUPS, UPSERT, encode};
@@ -13,3 +14,4 @@ pub(crate) use events::{Event, Events};
 pub(crate) use process::{Process, finish, rosterd};
 pub(crate) use random::Random;
 pub(crate) use server::{Server, serve};
+pub(crate) use tokens::{OAuthClient, TOKEN, form};
