@@ -124,7 +124,7 @@ pub(super) fn lookup() -> Vec<Value> {
         query(
             "source",
             "The source of the sourceId, needed where several usergroups have it.",
-            &text(1, Source::MAX_CHARACTERS),
+            &text(0, Source::MAX_CHARACTERS),
         ),
     ]
 }
@@ -178,7 +178,7 @@ fn fields() -> Value {
             "properties": {
                 "id": id(),
                 "sourceId": text(1, ReferenceKey::MAX_CHARACTERS),
-                "source": text(1, Source::MAX_CHARACTERS),
+                "source": text(0, Source::MAX_CHARACTERS),
             },
             "minProperties": 1,
             "additionalProperties": false,
@@ -193,7 +193,7 @@ fn fields() -> Value {
         "budget": letters(Choice::<BUDGET>::LETTERS),
         "orderListAllowAll": letters(Choice::<ORDER_LIST>::LETTERS),
         "sourceId": text(1, ReferenceKey::MAX_CHARACTERS),
-        "source": text(1, Source::MAX_CHARACTERS),
+        "source": text(0, Source::MAX_CHARACTERS),
     })
 }
 

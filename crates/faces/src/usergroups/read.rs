@@ -89,7 +89,7 @@ pub fn lookup(key: &str, value: &str, query: Option<&str>) -> Result<LookupKey, 
             let key = ReferenceKey::parse(value).ok();
             match source {
                 None => key.map(LookupKey::Key),
-                Some(source) => Source::parse(&source)
+                Some(source) => parse_source(&source)
                     .ok()
                     .zip(key)
                     .map(|(source, key)| LookupKey::Reference(ExternalReference { source, key })),
@@ -326,7 +326,7 @@ impl<'a, 'b> Item<'a, 'b> {
             (Some(_), Some(_)) => {}
         }
         let key = key.and_then(|json| self.set(SOURCE_ID, json, ReferenceKey::parse));
-        let source = source.and_then(|json| self.set(SOURCE, json, Source::parse));
+        let source = source.and_then(|json| self.set(SOURCE, json, parse_source));
         Some(ExternalReference { source: source?, key: key? })
     }
 
@@ -409,7 +409,7 @@ impl<'a, 'b> Item<'a, 'b> {
         let mut parent = Item::read(json, place, self.schema);
         let by_id = parent.take(ID).map(|json| id(json, Place::Member(&place, ID), parent.schema));
         let key = parent.take(SOURCE_ID).map(|json| parent.set(SOURCE_ID, json, ReferenceKey::parse));
-        let source = parent.take(SOURCE).map(|json| parent.set(SOURCE, json, Source::parse));
+        let source = parent.take(SOURCE).map(|json| parent.set(SOURCE, json, parse_source));
         match (&by_id, &key, &source) {
             (_, None, Some(_)) => parent.schema.missing(place, SOURCE_ID),
             (None, None, None) => parent.schema.missing(place, ID),
@@ -434,6 +434,11 @@ impl<'a, 'b> Item<'a, 'b> {
             self.refuse(name);
         }
     }
+}
+
+/// A source; the empty text is that of references whose system was never named, as contract 1 makes them.
+pub(super) fn parse_source(text: &str) -> Result<Source, Fault> {
+    if text.is_empty() { Ok(Source::unnamed()) } else { Source::parse(text) }
 }
 
 /// A text that cannot be cleared.

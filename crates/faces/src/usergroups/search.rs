@@ -2,12 +2,12 @@
 //! `offset` is the size of a page.
 
 use directory::model::JsonType;
-use directory::{Filter, LookupKey, Place, Search, Slice, Sliced, Source};
+use directory::{Filter, LookupKey, Place, Search, Slice, Sliced};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::fields::{ID, PARENT, SOURCE};
-use super::read::Item;
+use super::read::{Item, parse_source};
 use super::refusal::Refusal;
 use super::schema::{Place as At, Schema};
 use super::status::Line;
@@ -76,7 +76,7 @@ impl SearchQuery {
         let mut item = Item::read(object, At::Root, &mut schema);
         let mut filter = Filter::default();
         let name = item.text("name", |text| Ok(text.to_owned()));
-        filter.source = item.text(SOURCE, Source::parse);
+        filter.source = item.text(SOURCE, parse_source);
         filter.updated_after =
             item.text("updatedAfter", |text| moment(text).ok_or(directory::Fault::InvalidMoment));
         if item.is_null(PARENT) {

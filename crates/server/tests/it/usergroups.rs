@@ -353,6 +353,11 @@ fn both_faces_show_one_world() {
     assert_eq!(client.get("/usergroups/sourceId/b").send().status, 404);
     assert_eq!(client.get("/usergroups/sourceId/a").method("DELETE").send().status, 200);
     assert_eq!(client.group("a")["archived"], true);
+    // A reference whose system was never named has the empty source.
+    assert_eq!(client.upsert(&json!([{"externalReferenceId": "c", "name": "c"}])).0, 200);
+    let unnamed = bulk(client, BY_SOURCE_ID, &json!([{"sourceId": "c", "source": "", "name": "c"}]));
+    assert_eq!(unnamed[0]["message"], "Unchanged");
+    assert_eq!(client.get("/usergroups/sourceId/c?source=").send().status, 200);
     // Names may be empty here, and are shown there.
     bulk(client, BY_ID, &json!([{"id": 900}]));
     assert_eq!(client.get("/v3/groups/900").send().json()["name"], "");
