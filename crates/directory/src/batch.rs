@@ -70,6 +70,13 @@ pub struct Terms {
     pub nameless: bool,
 }
 
+impl Terms {
+    /// Whether they take anything out of records.
+    pub(crate) const fn suppress(&self) -> bool {
+        !self.keep.is_empty() || self.keep_place
+    }
+}
+
 /// The state that a caller expects a group to be in (RFC 9110 §13.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {

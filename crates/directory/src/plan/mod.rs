@@ -13,7 +13,7 @@ mod terms;
 
 use std::borrow::Cow;
 
-use crate::batch::{Batch, Intent, Terms};
+use crate::batch::{Batch, Intent};
 use crate::clock::IdSource;
 use crate::outcome::{Outcome, RecordOutcome, RecordResult, Warning};
 use crate::snapshot::Snapshot;
@@ -25,7 +25,7 @@ pub(crate) use life::targets;
 
 /// The batch as its terms leave it: what they suppress is not even looked for.
 pub(crate) fn under_terms<'b>(batch: &'b Batch, seen: &Snapshot) -> Cow<'b, Batch> {
-    if batch.terms == Terms::default() {
+    if !batch.terms.suppress() {
         return Cow::Borrowed(batch);
     }
     terms::apply(batch, &resolve::resolve(batch, seen)).0

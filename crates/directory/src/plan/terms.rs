@@ -11,8 +11,7 @@ use crate::outcome::{Detail, Field};
 
 /// The batch as its terms leave it, and for each record the fields that were suppressed.
 pub(super) fn apply<'b>(batch: &'b Batch, resolution: &Resolution<'_>) -> (Cow<'b, Batch>, Vec<Vec<Field>>) {
-    let Terms { keep, keep_place, .. } = &batch.terms;
-    if keep.is_empty() && !keep_place {
+    if !batch.terms.suppress() {
         return (Cow::Borrowed(batch), vec![Vec::new(); batch.records.len()]);
     }
     let mut held = batch.clone();
