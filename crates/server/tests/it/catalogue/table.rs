@@ -37,7 +37,6 @@ pub(super) const TABLE: &[(&str, Stand, &str)] = &[
         Deviates(r#"{"status": 207, "state": "unchanged"}"#),
         "rules §2: control characters in names are refused",
     ),
-    ("P-004", Waits, "contract 2"),
     ("P-009", Deviates(r#"{"code": "VALIDATION_ERROR"}"#), "contract 1 §1: a bad key is VALIDATION_ERROR"),
     ("P-010", Deviates(r#"{"code": "VALIDATION_ERROR"}"#), "contract 1 §1: a bad key is VALIDATION_ERROR"),
     ("P-012", Deviates(r#"{"code": "VALIDATION_ERROR"}"#), "contract 1 §1: a bad key is VALIDATION_ERROR"),
