@@ -70,6 +70,7 @@ impl Filled {
                 photo_url: None,
                 details: None,
             },
+            values: Vec::new(),
         }
     }
 }

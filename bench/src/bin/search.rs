@@ -139,6 +139,7 @@ fn create(number: usize, groups: usize) -> Write {
             photo_url: None,
             details: None,
         },
+        values: Vec::new(),
     }
 }
 

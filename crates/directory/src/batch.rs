@@ -59,6 +59,7 @@ pub enum Reach {
 
 /// What a batch does not do, whatever its records ask (contract 2 §4).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands alone")]
 pub struct Terms {
     /// Fields that keep the values that stored groups have for them.
     pub keep: Vec<Field>,
@@ -68,6 +69,8 @@ pub struct Terms {
     pub no_create: bool,
     /// Groups may be created without a name: it is empty then.
     pub nameless: bool,
+    /// A bad entry of a list within a record is left out alone, and told, instead of failing its record.
+    pub entries_apart: bool,
 }
 
 impl Terms {

@@ -6,6 +6,7 @@ use crate::model::{
     BUDGET, Choice, Description, ExternalReference, Fault, GroupId, Language, Line, Name, Notes, ORDER_LIST,
     PhotoUrl, ReferenceKey, Source, YES_NO,
 };
+use crate::values::ValuePatch;
 
 /// One field of a partial update (rules §2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -79,6 +80,8 @@ pub struct Directive {
     pub details: Option<Box<DetailsPatch>>,
     /// References that the group is to have beside those it has.
     pub references: Vec<ExternalReference>,
+    /// What becomes of values of attributes.
+    pub values: Vec<ValuePatch>,
 }
 
 /// New details of a group. Texts that are cleared become empty.
@@ -119,6 +122,7 @@ impl Directive {
             photo_url: Patch::Keep,
             details: None,
             references: Vec::new(),
+            values: Vec::new(),
         }
     }
 }

@@ -12,12 +12,15 @@
 //! | parents, cycles, depth | `plan::hierarchy` |
 //! | what changes, and that nothing changes | `plan::diff` |
 //! | what a batch does not do although its records ask for it | `plan::terms` |
+//! | what values of attributes a group may have | `plan::values` |
+//! | what definitions of attributes may become | `plan::definitions` |
 //! | which groups may be archived and restored | `plan::life` |
 //! | codes and their precedence | [`outcome`] |
 //! | which groups a text finds | [`search`] |
 
 pub mod batch;
 pub mod clock;
+pub mod definitions;
 pub mod directive;
 pub mod model;
 pub mod outcome;
@@ -26,19 +29,26 @@ pub mod query;
 pub mod run;
 pub mod search;
 pub mod snapshot;
+pub mod values;
 pub mod write;
 
 pub use batch::{Batch, BatchError, Expected, Intent, Reach, Record, Rejection, Terms};
 pub use clock::{Clock, IdSource, Timestamp};
+pub use definitions::{
+    DefinitionBatch, DefinitionFailure, DefinitionField, DefinitionFilter, DefinitionOutcome,
+    DefinitionPatch, DefinitionPlan, DefinitionRecord, DefinitionSnapshot, DefinitionWrite, LinesPatch,
+    needs_definitions,
+};
 pub use directive::{DetailsPatch, Directive, LookupKey, ParentKey, Patch};
 pub use model::{
-    Description, Details, ExternalReference, Fault, Group, GroupId, Name, PhotoUrl, ReferenceKey, Source,
-    TenantId,
+    AttributeClass, AttributeDefinition, AttributeFlags, AttributeId, AttributeKey, AttributeName,
+    AttributeType, Description, Details, ExternalReference, Fault, Group, GroupId, Name, PhotoUrl,
+    ReferenceKey, Source, TenantId, ValueText,
 };
 pub use outcome::{
     Change, Code, Detail, Failure, Field, Outcome, RecordOutcome, RecordResult, Value, Warning,
 };
-pub use plan::{DEPTH_LIMIT, Plan, PlanContext, plan};
+pub use plan::{DEPTH_LIMIT, Plan, PlanContext, plan, plan_definitions};
 pub use query::{
     ChangePlace, Changes, Filter, GroupView, Life, Listed, Page, Place, Slice, Sliced, Tree, TreePage,
     TreePlace,
@@ -46,4 +56,8 @@ pub use query::{
 pub use run::{Counts, Failures, RecordedRun, Run, RunFilter, RunId, RunList, RunPage, Success};
 pub use search::{Found, Search, SearchFault, SearchPage, SearchPlace, Stamp, Words};
 pub use snapshot::{Ancestor, FreeIds, HierarchyNeeds, Needs, Snapshot, needs, needs_hierarchy};
+pub use values::{
+    EffectiveValue, Numbered, NumberedPage, Origin, OwnValues, Parts, RawPart, RawPartValue, RawValue,
+    ValueOutcome, ValuePatch, ValueWrite, effective,
+};
 pub use write::{IdOrigin, Write};

@@ -1,6 +1,7 @@
 //! What became of each record: results, failures with stable codes, warnings.
 
-use crate::model::{ExternalReference, Fault, GroupId};
+use crate::model::{AttributeKey, AttributeName, ExternalReference, Fault, GroupId};
+use crate::values::ValueOutcome;
 
 /// The code of a failure, in the order of precedence (contract 1 §1, rules §6): the first class that
 /// applies to a record gives its main code. Codes are never renamed or reused.
@@ -10,6 +11,8 @@ pub enum Code {
     RequiredFieldMissing,
     /// A value is not as the contract asks; [`Fault`] says how.
     Validation,
+    /// There is no attribute that an entry of the record means.
+    AttributeNotFound,
     /// Another record of the batch means the same group.
     DuplicateInRequest,
     /// More than one stored group carries the key.
@@ -40,9 +43,10 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of precedence.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RequiredFieldMissing,
         Self::Validation,
+        Self::AttributeNotFound,
         Self::DuplicateInRequest,
         Self::AmbiguousGroupIdentifier,
         Self::GroupNotFound,
@@ -63,6 +67,7 @@ impl Code {
         match self {
             Self::RequiredFieldMissing => "REQUIRED_FIELD_MISSING",
             Self::Validation => "VALIDATION_ERROR",
+            Self::AttributeNotFound => "ATTRIBUTE_NOT_FOUND",
             Self::DuplicateInRequest => "DUPLICATE_IN_REQUEST",
             Self::AmbiguousGroupIdentifier => "AMBIGUOUS_GROUP_IDENTIFIER",
             Self::GroupNotFound => "GROUP_NOT_FOUND",
@@ -99,6 +104,10 @@ pub enum Field {
     References,
     /// One of the details.
     Detail(Detail),
+    /// An entry of the record's list of attributes, counted from 0.
+    AttributeEntry(usize),
+    /// The value of an attribute.
+    Attribute(AttributeName),
     /// A member of the record that the domain does not know, by its name on the wire.
     Other(Box<str>),
 }
@@ -139,6 +148,13 @@ pub enum Failure {
         field: Option<Field>,
         /// What is wrong with it.
         fault: Fault,
+    },
+    /// See [`Code::AttributeNotFound`].
+    AttributeNotFound {
+        /// The entry.
+        field: Field,
+        /// The attribute that it means.
+        key: AttributeKey,
     },
     /// See [`Code::DuplicateInRequest`].
     DuplicateInRequest {
@@ -224,6 +240,7 @@ impl Failure {
         match self {
             Self::RequiredFieldMissing(_) => Code::RequiredFieldMissing,
             Self::Validation { .. } => Code::Validation,
+            Self::AttributeNotFound { .. } => Code::AttributeNotFound,
             Self::DuplicateInRequest { .. } => Code::DuplicateInRequest,
             Self::AmbiguousGroupIdentifier { .. } => Code::AmbiguousGroupIdentifier,
             Self::GroupNotFound => Code::GroupNotFound,
@@ -244,7 +261,9 @@ impl Failure {
     pub fn field(&self) -> Option<&Field> {
         match self {
             Self::Validation { field, .. } => field.as_ref(),
-            Self::RequiredFieldMissing(field) | Self::AmbiguousGroupIdentifier { field, .. } => Some(field),
+            Self::RequiredFieldMissing(field)
+            | Self::AttributeNotFound { field, .. }
+            | Self::AmbiguousGroupIdentifier { field, .. } => Some(field),
             Self::PreconditionFailed => None,
             Self::ReferenceTaken { .. } => Some(&Field::References),
             Self::DuplicateInRequest { .. }
@@ -360,12 +379,14 @@ pub struct RecordOutcome {
     /// The stored group that an upsert or update means, also where it failed; `None` where none is stored, or
     /// where it cannot be told which.
     pub meant: Option<GroupId>,
+    /// What became of the entries of its list of attributes, in order; empty where it failed.
+    pub values: Vec<ValueOutcome>,
 }
 
 impl RecordOutcome {
     /// A result, with nothing more to say.
     pub const fn of(result: RecordResult) -> Self {
-        Self { result, warnings: Vec::new(), meant: None }
+        Self { result, warnings: Vec::new(), meant: None, values: Vec::new() }
     }
 }
 

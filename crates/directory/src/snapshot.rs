@@ -1,12 +1,13 @@
 //! What a plan must look at, and what was seen.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::batch::{Batch, Intent, Reach, key_of};
 use crate::clock::IdSource;
 use crate::directive::{LookupKey, ParentKey, Patch};
-use crate::model::{ExternalReference, Group, GroupId, ReferenceKey};
+use crate::model::{AttributeDefinition, AttributeKey, ExternalReference, Group, GroupId, ReferenceKey};
 use crate::plan::{targets, under_terms};
+use crate::values::OwnValues;
 
 /// The first look: which groups the batch speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,6 +18,9 @@ pub struct Needs {
     pub own_keys: HashSet<LookupKey>,
     /// How many ids may be assigned.
     pub fresh_ids: usize,
+    /// Attributes that records hold values of, by the keys of these records. Wanted are their definitions, and
+    /// what the groups have of their own, where a key means one group.
+    pub values: BTreeMap<LookupKey, BTreeSet<AttributeKey>>,
 }
 
 /// The second look, at the tree around the groups that may move or get children.
@@ -80,6 +84,10 @@ pub struct Snapshot {
     pub children: HashMap<GroupId, usize>,
     /// The numbers of descendants asked for.
     pub descendants: HashMap<GroupId, usize>,
+    /// The definitions of the attributes asked for; one that is not there is absent.
+    pub attributes: HashMap<AttributeKey, AttributeDefinition>,
+    /// What groups have of the attributes asked for.
+    pub values: HashMap<GroupId, OwnValues>,
 }
 
 impl Snapshot {
@@ -94,10 +102,23 @@ pub fn needs(batch: &Batch) -> Needs {
     let keys = batch.records.iter().filter_map(key_of).filter(|key| **key != LookupKey::New);
     let named: HashSet<LookupKey> = keys.cloned().collect();
     if batch.intent != Intent::Upsert {
-        return Needs { keys: with_parents(batch, &named), ..Needs::default() };
+        return Needs {
+            keys: with_parents(batch, &named),
+            values: values_asked_for(batch),
+            ..Needs::default()
+        };
     }
     let keys = with_parents(batch, &named);
-    Needs { keys, own_keys: named, fresh_ids: batch.records.len() }
+    Needs { keys, own_keys: named, fresh_ids: batch.records.len(), values: values_asked_for(batch) }
+}
+
+fn values_asked_for(batch: &Batch) -> BTreeMap<LookupKey, BTreeSet<AttributeKey>> {
+    let mut asked: BTreeMap<LookupKey, BTreeSet<AttributeKey>> = BTreeMap::new();
+    for directive in batch.records.iter().flatten().filter(|directive| !directive.values.is_empty()) {
+        let attributes = directive.values.iter().map(|patch| patch.attribute.clone());
+        asked.entry(directive.key.clone()).or_default().extend(attributes);
+    }
+    asked
 }
 
 /// The keys of the records, and those of the parents they ask for.

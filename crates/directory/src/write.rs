@@ -2,6 +2,7 @@
 
 use crate::batch::Reach;
 use crate::model::{Description, Details, ExternalReference, GroupId, Name, PhotoUrl};
+use crate::values::ValueWrite;
 
 /// Where the id of a created group comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Write {
         references: Vec<ExternalReference>,
         /// What it holds.
         content: Content,
+        /// Its values of attributes.
+        values: Vec<ValueWrite>,
     },
     /// Replaces what a stored group holds.
     Update {
@@ -37,6 +40,8 @@ pub enum Write {
         reference: Option<(ExternalReference, ExternalReference)>,
         /// References that it has from now on beside the others.
         added: Vec<ExternalReference>,
+        /// The parts of values of attributes that change.
+        values: Vec<ValueWrite>,
     },
     /// Archives a stored group, or it and all below it. Groups that are archived already stay as they are.
     Archive {

@@ -5,6 +5,7 @@
 //! revision has moved meanwhile, the batch is planned again there, by the same function.
 
 mod changes;
+mod definitions;
 mod once;
 mod reads;
 mod runs;

@@ -13,13 +13,15 @@ mod observed;
 mod sqlite;
 mod waiting;
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
 use directory::{
-    ChangePlace, Changes, Filter, Found, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
-    RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Slice, Sliced, Snapshot, TenantId,
-    Timestamp, Tree, TreePage, Write,
+    AttributeDefinition, AttributeKey, ChangePlace, Changes, DefinitionFilter, DefinitionSnapshot,
+    DefinitionWrite, EffectiveValue, Filter, Found, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey,
+    Needs, Numbered, NumberedPage, Page, RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Slice,
+    Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 
 pub use waiting::{read, read_for, write};
@@ -116,6 +118,27 @@ pub trait Reader {
         after: ChangePlace,
         limit: usize,
     ) -> Result<Option<Changes>, StoreError>;
+    /// The look of a plan of definitions.
+    fn load_definitions(
+        &mut self,
+        tenant: TenantId,
+        keys: &HashSet<AttributeKey>,
+    ) -> Result<DefinitionSnapshot, StoreError>;
+    /// One page of the tenant's definitions of attributes that a filter lets through, in order of ids.
+    fn definitions(
+        &mut self,
+        tenant: TenantId,
+        filter: &DefinitionFilter,
+        page: NumberedPage,
+    ) -> Result<Numbered<AttributeDefinition>, StoreError>;
+    /// One page of the attributes of class user of which a group shows a value, in order of ids: its own, else that
+    /// of the nearest group above it, archived or not, else the default. A group that is not there shows none.
+    fn values(
+        &mut self,
+        tenant: TenantId,
+        group: GroupId,
+        page: NumberedPage,
+    ) -> Result<Numbered<EffectiveValue>, StoreError>;
     /// Every tenant, in order of names.
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError>;
     /// The tenant of this name.
@@ -145,6 +168,10 @@ pub trait Transaction: Reader {
     /// called with an empty list. References or ids that are taken, and groups that are not as a write
     /// takes them to be, are [`StoreError::Conflict`]: the plan missed a race.
     fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError>;
+    /// Applies the writes of one plan of definitions under the tenant's next revision, which is returned. Groups
+    /// are not stamped. Never called with an empty list. Names and ids that are taken, and definitions that are
+    /// not as a write takes them to be, are [`StoreError::Conflict`].
+    fn apply_definitions(&mut self, tenant: TenantId, writes: &[DefinitionWrite]) -> Result<i64, StoreError>;
     /// Adds a tenant; `None` if the name is taken.
     fn create_tenant(&mut self, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError>;
     /// Adds an access key. A taken id is a [`StoreError::Conflict`].

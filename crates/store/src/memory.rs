@@ -1,6 +1,8 @@
 //! The reference engine: the contract in its simplest form. The oracle that other engines are compared
 //! with; never shipped.
 
+mod attributes;
+
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,10 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use directory::write::Content;
 use directory::{
-    Ancestor, ChangePlace, Changes, ExternalReference, Failure, Filter, Found, Group, GroupId, GroupView,
-    HierarchyNeeds, IdOrigin, Listed, LookupKey, Needs, Page, Place, Reach, RecordedRun, ReferenceKey,
-    RunFilter, RunId, RunList, RunPage, SearchPage, SearchPlace, Slice, Sliced, Snapshot, Stamp, TenantId,
-    Timestamp, Tree, TreePage, TreePlace, Words, Write,
+    Ancestor, AttributeDefinition, AttributeKey, ChangePlace, Changes, DefinitionFilter, DefinitionSnapshot,
+    DefinitionWrite, EffectiveValue, ExternalReference, Failure, Filter, Found, Group, GroupId, GroupView,
+    HierarchyNeeds, IdOrigin, Listed, LookupKey, Needs, Numbered, NumberedPage, Page, Place, Reach,
+    RecordedRun, ReferenceKey, RunFilter, RunId, RunList, RunPage, SearchPage, SearchPlace, Slice, Sliced,
+    Snapshot, Stamp, TenantId, Timestamp, Tree, TreePage, TreePlace, Words, Write,
 };
 
 use crate::free_ids::free_ids;
@@ -42,6 +45,7 @@ struct TenantState {
     tenant: Tenant,
     next_id: i64,
     groups: BTreeMap<GroupId, Group>,
+    attributes: attributes::Attributes,
 }
 
 impl Memory {
@@ -166,6 +170,7 @@ impl Reader for State {
         let Ok(free) =
             free_ids(first, needs.fresh_ids, |id| Ok::<_, Infallible>(taken.range(id..).next().copied()));
         seen.free_ids = free;
+        self.tenants.get(&tenant).inspect(|found| found.attributes.look(needs, &mut seen));
         Ok(seen)
     }
 
@@ -341,6 +346,35 @@ impl Reader for State {
         Ok(RunList { runs, next })
     }
 
+    fn load_definitions(
+        &mut self,
+        tenant: TenantId,
+        keys: &HashSet<AttributeKey>,
+    ) -> Result<DefinitionSnapshot, StoreError> {
+        let nothing = attributes::Attributes::default();
+        let attributes = self.tenants.get(&tenant).map_or(&nothing, |found| &found.attributes);
+        Ok(attributes.load(self.tenants.get(&tenant).map_or(0, |found| found.tenant.revision), keys))
+    }
+
+    fn definitions(
+        &mut self,
+        tenant: TenantId,
+        filter: &DefinitionFilter,
+        page: NumberedPage,
+    ) -> Result<Numbered<AttributeDefinition>, StoreError> {
+        let found = self.tenants.get(&tenant).map(|found| found.attributes.list(filter, page));
+        Ok(found.unwrap_or_default())
+    }
+
+    fn values(
+        &mut self,
+        tenant: TenantId,
+        group: GroupId,
+        page: NumberedPage,
+    ) -> Result<Numbered<EffectiveValue>, StoreError> {
+        Ok(self.tenants.get(&tenant).map(|found| found.effective(group, page)).unwrap_or_default())
+    }
+
     fn run(&mut self, tenant: TenantId, id: RunId) -> Result<Option<RecordedRun>, StoreError> {
         Ok(self.runs.get(&(tenant, id)).cloned())
     }
@@ -399,13 +433,23 @@ impl Transaction for State {
         })
     }
 
+    fn apply_definitions(&mut self, tenant: TenantId, writes: &[DefinitionWrite]) -> Result<i64, StoreError> {
+        self.write(|state| {
+            let found = state.tenants.get_mut(&tenant).ok_or_else(|| no_such(tenant))?;
+            found.tenant.revision += 1;
+            writes.iter().try_for_each(|write| found.attributes.apply(write))?;
+            Ok(found.tenant.revision)
+        })
+    }
+
     fn create_tenant(&mut self, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError> {
         if self.tenant_by_name(name)?.is_some() {
             return Ok(None);
         }
         let id = TenantId(self.tenants.keys().next_back().map_or(1, |last| last.0 + 1));
         let tenant = Tenant { id, name: name.to_owned(), created_at: at, revision: 0 };
-        let state = TenantState { tenant: tenant.clone(), next_id: 1, groups: BTreeMap::new() };
+        let (groups, attributes) = (BTreeMap::new(), attributes::Attributes::default());
+        let state = TenantState { tenant: tenant.clone(), next_id: 1, groups, attributes };
         self.tenants.insert(id, state);
         Ok(Some(tenant))
     }
@@ -477,7 +521,8 @@ fn conflict(id: GroupId, why: &str) -> StoreError {
 impl TenantState {
     fn apply(&mut self, write: &Write, at: Timestamp) -> Result<(), StoreError> {
         match write {
-            Write::Create { id, id_origin, references, content } => {
+            Write::Create { id, id_origin, references, content, values } => {
+                self.attributes.write(*id, values)?;
                 if *id_origin == IdOrigin::Assigned {
                     self.next_id = self.next_id.max(id.get() + 1);
                 }
@@ -487,7 +532,8 @@ impl TenantState {
                     Some(_) => Err(conflict(*id, "is stored already")),
                 }
             }
-            Write::Update { id, content, reference, added } => {
+            Write::Update { id, content, reference, added, values } => {
+                self.attributes.write(*id, values)?;
                 let old = self.groups.get(id).ok_or_else(|| conflict(*id, "is not stored"))?;
                 let mut references = old.references.clone();
                 if let Some((from, to)) = reference {

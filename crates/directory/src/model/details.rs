@@ -23,7 +23,7 @@ pub struct Details {
 }
 
 /// A language of ISO 639-1: two ASCII letters, in upper case.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Language([u8; 2]);
 
 impl Language {

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::attribute::AttributeType;
+use super::details::Language;
+
 /// The JSON types, by the names used in messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonType {
@@ -104,6 +107,35 @@ pub enum Fault {
     InvalidId,
     /// Two keys for the parent that mean different groups.
     AmbiguousParent,
+    /// Not a name that an attribute can have.
+    NotAnAttributeName,
+    /// Not a value of an attribute of this type.
+    NotOfType(AttributeType),
+    /// The attribute is of this type and not of the one that was given.
+    OtherType(AttributeType),
+    /// Values of usergroups are of attributes of class user.
+    NotForUsergroups,
+    /// Another entry of the record means the same attribute.
+    SameAttribute {
+        /// The first other entry, counted from 0.
+        other: usize,
+    },
+    /// The group would have values of more attributes than allowed.
+    TooManyAttributes {
+        /// Attributes allowed.
+        limit: usize,
+    },
+    /// A language occurs more than once.
+    SameLanguage(Language),
+    /// The value would be there in more languages than allowed.
+    TooManyLanguages {
+        /// Languages allowed.
+        limit: usize,
+    },
+    /// Not one of these words.
+    NotAWord(&'static str),
+    /// Only for attributes of other types.
+    NotForType(AttributeType),
     /// The value is nested too deeply.
     TooDeep {
         /// Levels allowed.
@@ -132,10 +164,19 @@ impl Fault {
             Self::Unknown { .. } => "UNKNOWN_FIELD",
             Self::TooManyMembers { .. } => "TOO_MANY_MEMBERS",
             Self::NotALanguage => "INVALID_LANGUAGE",
-            Self::NotAmong(_) => "NOT_IN_ENUM",
+            Self::NotAmong(_) | Self::NotAWord(_) => "NOT_IN_ENUM",
             Self::InvalidMoment => "INVALID_DATE",
             Self::InvalidId => "INVALID_ID",
             Self::AmbiguousParent => "AMBIGUOUS_PARENT",
+            Self::NotAnAttributeName => "NOT_AN_ATTRIBUTE_NAME",
+            Self::NotOfType(_) => "NOT_OF_TYPE",
+            Self::OtherType(_) => "OTHER_TYPE",
+            Self::NotForUsergroups => "NOT_FOR_USERGROUPS",
+            Self::SameAttribute { .. } => "SAME_ATTRIBUTE",
+            Self::TooManyAttributes { .. } => "TOO_MANY_ATTRIBUTES",
+            Self::SameLanguage(_) => "SAME_LANGUAGE",
+            Self::TooManyLanguages { .. } => "TOO_MANY_LANGUAGES",
+            Self::NotForType(_) => "NOT_FOR_TYPE",
             Self::TooDeep { .. } => "TOO_DEEP",
         }
     }
@@ -184,11 +225,43 @@ impl fmt::Display for Fault {
                 let letters: Vec<String> = letters.chars().map(String::from).collect();
                 write!(formatter, "must be one of {}", letters.join(", "))
             }
+            Self::NotAnAttributeName => formatter.write_str("must hold nothing but A-Z, 0-9 and _"),
+            Self::NotOfType(kind) => of_type(formatter, *kind),
+            Self::OtherType(kind) => write!(formatter, "is of type {}", kind.as_str()),
+            Self::NotForUsergroups => {
+                formatter.write_str("is of another class than user: usergroups have no values of it")
+            }
+            Self::SameAttribute { other } => {
+                write!(formatter, "means the same attribute as entry {other}; send one of them")
+            }
+            Self::TooManyAttributes { limit } => {
+                write!(formatter, "is one attribute too many, a usergroup has values of at most {limit}")
+            }
+            Self::SameLanguage(language) => write!(formatter, "holds the language {language} more than once"),
+            Self::TooManyLanguages { limit } => {
+                write!(formatter, "has too many languages, at most {limit} are allowed")
+            }
+            Self::NotAWord(words) => write!(formatter, "must be one of {words}"),
+            Self::NotForType(kind) => write!(formatter, "is not for attributes of type {}", kind.as_str()),
             Self::TooDeep { limit } => {
                 write!(formatter, "is nested too deeply, at most {limit} levels are allowed")
             }
         }
     }
+}
+
+/// What a value of this type looks like.
+fn of_type(formatter: &mut fmt::Formatter<'_>, kind: AttributeType) -> fmt::Result {
+    formatter.write_str(match kind {
+        AttributeType::Text => "must be a list of language and value",
+        AttributeType::List => "must be a list of language and values",
+        AttributeType::Enum => "must be a string",
+        AttributeType::EnumList => "must be a list of strings",
+        AttributeType::Integer => "must be a whole number between -9007199254740991 and 9007199254740991",
+        AttributeType::Decimal => "must be a number of at most 15 digits",
+        AttributeType::Date => "must be a date of the calendar, such as 2026-01-31",
+        AttributeType::DateTime => "must be a moment of RFC 3339, such as 2026-01-31T12:00:00Z",
+    })
 }
 
 impl fmt::Display for KeyProblem {

@@ -4,6 +4,7 @@
 use super::details;
 use super::hierarchy::Placement;
 use super::resolve::{Resolution, Target, created_reference};
+use super::values::Settled;
 use crate::batch::Batch;
 use crate::clock::IdSource;
 use crate::directive::{Directive, LookupKey, ParentKey, Patch};
@@ -54,10 +55,11 @@ pub(super) fn diff(
     target: Target<'_>,
     id: Option<GroupId>,
     parent: Parent,
+    values: Settled,
     seen: &Snapshot,
 ) -> (Option<Write>, RecordOutcome) {
     match (target, id, &directive.name) {
-        (Target::Stored(group), ..) => update(directive, group, parent, seen),
+        (Target::Stored(group), ..) => update(directive, group, parent, values, seen),
         (Target::New, Some(id), name) => {
             let content = Content {
                 // Resolve saw to it that there is one where one is needed.
@@ -70,7 +72,7 @@ pub(super) fn diff(
                 photo_url: after(&directive.photo_url, None),
                 details: details::after(directive.details.as_deref(), None),
             };
-            create(directive, id, content, seen)
+            create(directive, id, content, values, seen)
         }
         // A good record that creates has an id, and nothing is known of one that does neither.
         (Target::New | Target::Unwanted | Target::Unknown, ..) => unreachable!("a good create has an id"),
@@ -81,6 +83,7 @@ fn create(
     directive: &Directive,
     id: GroupId,
     content: Content,
+    values: Settled,
     seen: &Snapshot,
 ) -> (Option<Write>, RecordOutcome) {
     let id_origin = match directive.key {
@@ -95,14 +98,16 @@ fn create(
         .map(|existing| Warning::SimilarReferenceExists { existing: existing.clone() })
         .into_iter()
         .collect();
-    let write = Write::Create { id, id_origin, references, content };
-    (Some(write), RecordOutcome { warnings, ..RecordOutcome::of(RecordResult::Created { id }) })
+    let write = Write::Create { id, id_origin, references, content, values: values.writes };
+    let outcome = RecordOutcome::of(RecordResult::Created { id });
+    (Some(write), RecordOutcome { warnings, values: values.outcomes, ..outcome })
 }
 
 fn update(
     directive: &Directive,
     group: &Group,
     parent: Parent,
+    values: Settled,
     seen: &Snapshot,
 ) -> (Option<Write>, RecordOutcome) {
     let parent = match parent {
@@ -113,10 +118,11 @@ fn update(
     let mut added = Vec::new();
     add(&mut added, &directive.references);
     added.retain(|reference| !group.references.contains(reference));
-    let changes = changes(directive, group, parent, reference.as_ref(), &added, seen);
+    let mut changes = changes(directive, group, parent, reference.as_ref(), &added, seen);
+    changes.extend(values.changes);
     if changes.is_empty() {
         let result = RecordResult::Unchanged { id: group.id };
-        return (None, RecordOutcome::of(result));
+        return (None, RecordOutcome { values: values.outcomes, ..RecordOutcome::of(result) });
     }
     let content = Content {
         name: directive.name.clone().unwrap_or_else(|| group.name.clone()),
@@ -131,8 +137,8 @@ fn update(
         .map(|(from, to)| Warning::SourceChanged { from: from.clone(), to: to.clone() });
     let warnings = warnings.collect();
     let result = RecordResult::Updated { id: group.id, changes };
-    let outcome = RecordOutcome { warnings, ..RecordOutcome::of(result) };
-    (Some(Write::Update { id: group.id, content, reference, added }), outcome)
+    let write = Write::Update { id: group.id, content, reference, added, values: values.writes };
+    (Some(write), RecordOutcome { warnings, values: values.outcomes, ..RecordOutcome::of(result) })
 }
 
 /// Adds those that are not there yet.

@@ -4,12 +4,14 @@
 //! `resolve` (which group a record means; required fields, duplicates, ambiguity, archived matches),
 //! `hierarchy` (parents, cycles, depth), `diff` (what changes); for archiving and restoring, `life`.
 
+mod definitions;
 mod details;
 mod diff;
 mod hierarchy;
 mod life;
 mod resolve;
 mod terms;
+mod values;
 
 use std::borrow::Cow;
 
@@ -21,6 +23,7 @@ use crate::write::Write;
 
 use resolve::Target;
 
+pub use definitions::plan_definitions;
 pub(crate) use life::targets;
 
 /// The batch as its terms leave it: what they suppress is not even looked for.
@@ -88,7 +91,8 @@ fn upsert(
             return RecordOutcome::of(RecordResult::Skipped);
         }
         let parent = diff::parent(placements[index], &ids);
-        let (write, mut outcome) = diff::diff(directive, resolved.target, ids[index], parent, seen);
+        let judged = values::Settled::new(resolved.values);
+        let (write, mut outcome) = diff::diff(directive, resolved.target, ids[index], parent, judged, seen);
         writes.extend(write);
         let suppressed = std::mem::take(&mut suppressed[index]).into_iter();
         outcome.warnings.extend(suppressed.map(|field| Warning::Suppressed { field }));

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::values::{self, Judged};
 use crate::batch::{Batch, Expected, Intent, Record, key_of};
 use crate::directive::LookupKey;
 use crate::model::{ExternalReference, Group, GroupId, Source};
@@ -37,6 +38,8 @@ impl Target<'_> {
 pub(super) struct Resolved<'a> {
     pub(super) target: Target<'a>,
     pub(super) failures: Vec<Failure>,
+    /// What its entries of attributes come to.
+    pub(super) values: Vec<Result<Judged, Failure>>,
 }
 
 /// What is known of all records.
@@ -135,8 +138,12 @@ fn resolve_one<'a>(record: &Record, batch: &Batch, seen: &'a Snapshot) -> Resolv
     if record.as_ref().is_ok_and(|it| it.source.is_some() && it.key.reference_key().is_none()) {
         failures.push(Failure::RequiredFieldMissing(Field::Key));
     }
+    let values = record.as_ref().map(|directive| values::judge(directive, target, seen)).unwrap_or_default();
+    if !batch.terms.entries_apart {
+        failures.extend(values.iter().filter_map(|judged| judged.as_ref().err().cloned()));
+    }
     failures.sort_by_key(Failure::code);
-    Resolved { target, failures }
+    Resolved { target, failures, values }
 }
 
 /// What two records have in common when they mean one group.

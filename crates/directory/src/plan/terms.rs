@@ -57,6 +57,8 @@ fn suppress(directive: &mut Directive, group: &Group, terms: &Terms) -> Vec<Fiel
             | Field::Key
             | Field::Source
             | Field::References
+            | Field::AttributeEntry(_)
+            | Field::Attribute(_)
             | Field::Other(_) => false,
         };
         note(field, taken);

@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use crate::attributes::patches;
 use crate::world::{TENANT, World};
 
 /// Small, so that random trees reach it.
@@ -106,19 +107,22 @@ fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
         patch(Just(PhotoUrl::from_stored("https://example.org/a")).boxed()),
         option::weighted(0.3, details()),
         vec(reference(), 0..2),
-        option::weighted(0.2, lookup_key(Kind::Reference)),
+        (option::weighted(0.2, lookup_key(Kind::Reference)), patches()),
     )
         .prop_map(
-            move |(key, source, name, description, parent, photo_url, details, references, too)| Directive {
-                key,
-                source: source.filter(|_| kind == Kind::Key || references.is_empty()),
-                name,
-                description,
-                parent,
-                parent_too: too.filter(|_| kind == Kind::Id),
-                photo_url,
-                details: details.map(Box::new),
-                references: if kind == Kind::Id { references } else { Vec::new() },
+            move |(key, source, name, description, parent, photo_url, details, references, (too, values))| {
+                Directive {
+                    key,
+                    source: source.filter(|_| kind == Kind::Key || references.is_empty()),
+                    name,
+                    description,
+                    parent,
+                    parent_too: too.filter(|_| kind == Kind::Id),
+                    photo_url,
+                    details: details.map(Box::new),
+                    references: if kind == Kind::Id { references } else { Vec::new() },
+                    values,
+                }
             },
         )
 }
@@ -159,12 +163,10 @@ fn terms() -> impl Strategy<Value = Terms> {
         ],
         0..4,
     );
-    let some = (fields, any::<[bool; 3]>()).prop_map(|(keep, [keep_place, no_create, nameless])| Terms {
-        keep,
-        keep_place,
-        no_create,
-        nameless,
-    });
+    let some =
+        (fields, any::<[bool; 4]>()).prop_map(|(keep, [keep_place, no_create, nameless, entries_apart])| {
+            Terms { keep, keep_place, no_create, nameless, entries_apart }
+        });
     prop_oneof![3 => Just(Terms::default()), 2 => some]
 }
 

@@ -6,10 +6,11 @@ use directory::model::JsonType;
 use directory::*;
 use proptest::prelude::*;
 
+use crate::attributes::attributes;
 use crate::generate::{DEPTH_LIMIT, batch, lives, moves, world};
 use crate::world::World;
 
-fn config() -> ProptestConfig {
+pub(crate) fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -78,7 +79,7 @@ fn told(batch: &Batch, plan: &Plan, index: usize) -> String {
                 .collect::<Vec<_>>()
         ),
     };
-    format!("{told} {:?}", outcome.warnings)
+    format!("{told} {:?} {:?}", outcome.warnings, outcome.values)
 }
 
 /// The directory with each group under its references or, having none, its id; assigned ids taken out.
@@ -88,8 +89,8 @@ fn by_name(world: &World) -> BTreeMap<String, String> {
         if references.is_empty() { id.to_string() } else { format!("{references:?}") }
     };
     let entry = |group: &Group| {
-        let state =
-            (&group.name, &group.description, group.parent.map(name), &group.photo_url, group.archived_at);
+        let of_life = (group.archived_at, world.values.get(&group.id));
+        let state = (&group.name, &group.description, group.parent.map(name), &group.photo_url, of_life);
         (name(group.id), format!("{state:?}"))
     };
     world.groups.values().map(entry).collect()
@@ -186,6 +187,7 @@ proptest! {
                         (stored.archived_at, stored.revision) = (before.archived_at, before.revision);
                     }
                     prop_assert_eq!(&world.groups[&id], &stored);
+                    prop_assert_eq!(world.values.get(&id), after.values.get(&id));
                 }
             }
         }
@@ -222,6 +224,9 @@ proptest! {
             }
             more.groups.insert(group.id, group.clone());
             world.add_ancestors(group.id, &mut more);
+        }
+        for definition in attributes() {
+            more.attributes.insert(AttributeKey::Id(definition.id), definition);
         }
         let planned = |seen: &Snapshot| {
             let ids = &mut seen.free_ids.source(&batch);
@@ -283,7 +288,7 @@ proptest! {
     #[test]
     fn terms_do_not_act_on_what_is_created(batch in batch()) {
         let terms = Terms { no_create: false, ..batch.terms.clone() };
-        let plain = Terms { nameless: terms.nameless, ..Terms::default() };
+        let plain = Terms { nameless: terms.nameless, entries_apart: terms.entries_apart, ..Terms::default() };
         let (held, held_plan) = applied(&World::default(), &batch.clone().under(terms));
         let (free, free_plan) = applied(&World::default(), &batch.clone().under(plain));
         prop_assert_eq!(held, free);

@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, HashSet};
 use directory::write::Content;
 use directory::*;
 
+use crate::attributes;
+
 pub(crate) const TENANT: TenantId = TenantId(1);
 
 /// The groups of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct World {
     pub(crate) groups: BTreeMap<GroupId, Group>,
+    pub(crate) values: BTreeMap<GroupId, BTreeMap<AttributeId, Parts>>,
     pub(crate) next_id: i64,
     pub(crate) revision: i64,
 }
@@ -72,6 +75,7 @@ impl World {
                 self.add_similar(key, &mut seen);
             }
         }
+        attributes::look(self, &needs, &mut seen);
         seen.free_ids = self.free_ids(needs.fresh_ids);
         let hierarchy = needs_hierarchy(batch, &seen);
         for id in &hierarchy.ancestors_of {
@@ -154,7 +158,7 @@ impl World {
         self.revision += i64::from(!writes.is_empty());
         for write in writes {
             match write {
-                Write::Create { id, id_origin, references, content } => {
+                Write::Create { id, id_origin, references, content, values } => {
                     if *id_origin == IdOrigin::Assigned {
                         self.next_id = self.next_id.max(id.get());
                     }
@@ -173,9 +177,11 @@ impl World {
                     };
                     assert!(self.groups.insert(*id, group).is_none(), "id {id} is taken");
                     self.hold(*id, content);
+                    attributes::apply(self, *id, values);
                 }
-                Write::Update { id, content, reference, added } => {
+                Write::Update { id, content, reference, added, values } => {
                     self.hold(*id, content);
+                    attributes::apply(self, *id, values);
                     if let Some((from, to)) = reference {
                         let references = &mut self.groups.get_mut(id).expect("stored").references;
                         let place = references.iter().position(|reference| reference == from);

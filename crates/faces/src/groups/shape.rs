@@ -38,11 +38,16 @@ pub(super) fn elements<'b>(body: &'b [u8], list: &'static str) -> Result<Vec<&'b
     }
 }
 
-/// The one object that a body must be.
-pub(crate) fn object(body: &[u8]) -> Result<&str, Refusal> {
+/// The one value that a body must be.
+pub(crate) fn value(body: &[u8]) -> Result<&str, Refusal> {
     let text = text(body)?;
     parse(text, Skipped)?;
-    let value = text.trim_start_matches(is_white_space);
+    Ok(text.trim_start_matches(is_white_space))
+}
+
+/// The one object that a body must be.
+pub(crate) fn object(body: &[u8]) -> Result<&str, Refusal> {
+    let value = value(body)?;
     match json_type(value) {
         JsonType::Object => Ok(value),
         other => Err(Refusal::not_an_object(None, other)),

@@ -290,6 +290,7 @@ pub(super) fn error(failure: &Failure) -> ErrorLine<'_> {
         }
         Failure::GroupHasChildren { children } => ErrorLine { children: Some(*children), ..line },
         Failure::RequiredFieldMissing(_)
+        | Failure::AttributeNotFound { .. }
         | Failure::AmbiguousGroupIdentifier { .. }
         | Failure::GroupNotFound
         | Failure::ArchivedGroupExists { .. }
@@ -317,6 +318,8 @@ fn message(failure: &Failure) -> String {
             sentence(&format!("The name of a member {}", Fault::InvalidString))
         }
         Failure::Validation { field: None, fault } => sentence(&format!("The record {fault}")),
+        // No record of this contract has entries of attributes.
+        Failure::AttributeNotFound { .. } => "There is no such attribute.".into(),
         Failure::DuplicateInRequest { others: 1, .. } => {
             format!("Another record of this request has the same {key}; send one record for each group.")
         }

@@ -32,6 +32,8 @@ pub(super) fn wire_name(field: &Field, key: &'static str) -> String {
         // Fields of contract 1, which no record of this contract can be at fault in.
         Field::Description => "description".to_owned(),
         Field::PhotoUrl => "photoUrl".to_owned(),
+        Field::AttributeEntry(entry) => format!("attributes[{entry}]"),
+        Field::Attribute(name) => format!("attributes.{name}"),
         Field::Other(name) => name.to_string(),
         field => FIELDS.iter().find(|(_, known)| known == field).map_or("", |(name, _)| name).to_owned(),
     }

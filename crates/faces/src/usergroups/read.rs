@@ -6,7 +6,7 @@ use std::ops::Range;
 use directory::model::{Choice, JsonType};
 use directory::{
     Batch, DetailsPatch, Directive, ExternalReference, Fault, GroupId, LookupKey, Name, ParentKey, Patch,
-    Record, ReferenceKey, Source, Terms,
+    Record, ReferenceKey, Source, Terms, ValuePatch,
 };
 
 use super::directives::{self, DIRECTIVES};
@@ -14,6 +14,7 @@ use super::fields::{ID, PARENT, SOURCE, SOURCE_ID};
 use super::json::{Member, elements, members};
 use super::refusal::Refusal;
 use super::schema::{ARRAY, Place, Schema};
+use super::values;
 use crate::groups::limits::{MAX_ECHO, MAX_NESTING, shorten};
 use crate::groups::shape::{self, beyond, decode, json_type, offset};
 use crate::groups::{Bounds, Handling, parameters};
@@ -141,7 +142,8 @@ impl Expand {
 const EXPANDS: &str = "expands";
 
 /// The terms of every call: a usergroup needs no name.
-const NAMELESS: Terms = Terms { keep: Vec::new(), keep_place: false, no_create: false, nameless: true };
+const NAMELESS: Terms =
+    Terms { keep: Vec::new(), keep_place: false, no_create: false, nameless: true, entries_apart: false };
 
 /// Reads the body of a bulk call. All violations of its form are told together; then come what its directives
 /// say and how many items it has.
@@ -215,6 +217,18 @@ pub fn read_new(body: &[u8]) -> Result<Reading, Refusal> {
             None => LookupKey::New,
         })
     })
+}
+
+/// Reads a body that is a list of values of attributes for the usergroup of this id. A bad entry is left out
+/// alone.
+pub fn read_values(body: &[u8], id: GroupId) -> Result<Reading, Refusal> {
+    let json = shape::value(body)?;
+    let values = values::read_list(json)?;
+    let directive = Directive { values, ..Directive::new(LookupKey::Id(id)) };
+    let start = offset(body, json);
+    let notes = vec![Note { span: start..start + json.trim_end().len() }];
+    let terms = Terms { entries_apart: true, ..NAMELESS };
+    Ok(Reading { records: vec![Ok(directive)], notes, terms })
 }
 
 /// Reads a body that is a partial update of the usergroup of this id.
@@ -380,10 +394,10 @@ impl<'a, 'b> Item<'a, 'b> {
         };
         let details = (details != DetailsPatch::default()).then(|| Box::new(details));
         let (parent, parent_too) = self.parent();
-        self.parts();
+        let values = self.parts();
         self.refuse_others();
         let references = references.into_iter().collect();
-        Some(Directive { name, details, parent, parent_too, references, ..Directive::new(key?) })
+        Some(Directive { name, details, parent, parent_too, references, values, ..Directive::new(key?) })
     }
 
     fn check_nesting(&mut self) {
@@ -429,10 +443,10 @@ impl<'a, 'b> Item<'a, 'b> {
     }
 
     /// Attributes and addresses.
-    fn parts(&mut self) {
-        for name in [ATTRIBUTES, ADDRESSES] {
-            self.refuse(name);
-        }
+    fn parts(&mut self) -> Vec<ValuePatch> {
+        self.refuse(ADDRESSES);
+        let Some(json) = self.take(ATTRIBUTES) else { return Vec::new() };
+        values::read_entries(json, Place::Member(&self.place, ATTRIBUTES), self.schema)
     }
 }
 

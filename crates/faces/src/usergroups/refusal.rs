@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use directory::{Failure, GroupId, LookupKey};
+use directory::{DefinitionFailure, Failure, GroupId, LookupKey};
 use serde::Serialize;
 
+use super::definitions;
 use super::error_pages::ERROR_PAGES;
 use super::fields::{ID, wire_name};
 use super::schema::Violations;
@@ -47,6 +48,12 @@ pub enum Refusal {
     },
     /// No usergroup has this key, in the caller's own words: key and value.
     Nobody(&'static str, String),
+    /// No usergroup has this key, of which a part was asked for: key and value.
+    NoParent(&'static str, String),
+    /// No attribute has this key, in the caller's own words: key and value.
+    NoAttribute(&'static str, String),
+    /// The one definition of the request was not done: why, and what is said of it.
+    Definition(DefinitionFailure, String),
     /// More than one usergroup has this sourceId, each of another source.
     Several(String),
     /// The one record of the request failed: with each fault, the main one first, and what is said of it.
@@ -103,6 +110,15 @@ impl Refusal {
         match key {
             LookupKey::Id(id) => Self::no_id(*id),
             key => Self::Nobody("sourceId", key.to_string()),
+        }
+    }
+
+    /// The same of which a part was asked for.
+    #[must_use]
+    pub fn as_parent(self) -> Self {
+        match self {
+            Self::Nobody(key, value) => Self::NoParent(key, value),
+            other => other,
         }
     }
 
@@ -172,6 +188,15 @@ impl Refusal {
                 (error.min, error.max, error.got) = numbers(bounds.as_ref());
             }
             Self::Nobody(key, value) => say(format!("Usergroup with {key} [{value}] not found")),
+            Self::NoParent(key, value) => {
+                say(format!("Parent resource [Usergroup] with {key} [{value}] not found"));
+            }
+            Self::NoAttribute(key, value) => say(format!("Attribute with {key} [{value}] not found.")),
+            Self::Definition(failure, text) => {
+                say(text.clone());
+                error.reason = definitions::reason_of(failure);
+                error.field = failure.field().map(|field| definitions::wire_name(field).into());
+            }
             Self::Several(value) => {
                 say(format!("Multiple usergroups with sourceId [{value}] found, name its source"));
             }

@@ -104,6 +104,11 @@ impl Schema {
         if self.found.count == 0 { Ok(made) } else { Err(self.found) }
     }
 
+    /// Whether nothing is wrong so far.
+    pub(super) const fn is_clean(&self) -> bool {
+        self.found.count == 0
+    }
+
     fn add(&mut self, place: Place<'_>, field: &str, reason: &'static str, text: &str) {
         self.found.count += 1;
         if self.found.named.len() < MAX_NAMED {

@@ -2,7 +2,7 @@
 //! `offset` is the size of a page.
 
 use directory::model::JsonType;
-use directory::{Filter, LookupKey, Place, Search, Slice, Sliced};
+use directory::{Filter, LookupKey, NumberedPage, Place, Search, Slice, Sliced};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -13,9 +13,9 @@ use super::schema::{Place as At, Schema};
 use super::status::Line;
 use super::write::shown_all;
 use crate::groups::Reply;
-use crate::groups::moment;
 use crate::groups::shape;
 use crate::groups::wire::to_json;
+use crate::groups::{moment, parameters};
 
 /// The size of a page when the caller does not say.
 pub(super) const DEFAULT_PAGE: usize = 12;
@@ -39,6 +39,12 @@ impl Numbered {
         (self.page - 1) * self.size
     }
 
+    /// Reads `page` and `offset` of a query.
+    pub fn of_query(query: Option<&str>) -> Result<Self, Refusal> {
+        let value = |wanted: &str| parameters(query).find(|(name, _)| name == wanted).map(|(_, value)| value);
+        Self::parse(value("page").as_deref(), value("offset").as_deref())
+    }
+
     /// Reads `page` and `offset` as texts; `None` is the default.
     pub fn parse(page: Option<&str>, offset: Option<&str>) -> Result<Self, Refusal> {
         let number = |text: Option<&str>, field, default, max| match text {
@@ -53,6 +59,12 @@ impl Numbered {
             page: number(page, "page", 1, MAX_NUMBER)?,
             size: number(offset, "offset", DEFAULT_PAGE, MAX_PAGE)?,
         })
+    }
+}
+
+impl From<Numbered> for NumberedPage {
+    fn from(page: Numbered) -> Self {
+        Self { skip: page.skip(), limit: page.size }
     }
 }
 

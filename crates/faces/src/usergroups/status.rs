@@ -1,6 +1,6 @@
 //! What each refusal of this contract is to HTTP and to programs: one table (contract 2 §2).
 
-use directory::{Code, Failure, Fault};
+use directory::{Code, DefinitionFailure, Failure, Fault};
 
 use super::refusal::Refusal;
 use crate::groups::{InvalidRequest, Refusal as Shared};
@@ -18,6 +18,8 @@ impl Line {
 const SCHEMA: Line = Line(10007, "SchemaValidationException", 400, "VALIDATION_ERROR");
 const PAYLOAD: Line = Line(10017, "PayloadValidationError", 400, "VALIDATION_ERROR");
 const NOBODY: Line = Line(20006, "UsergroupNotFound", 404, "GROUP_NOT_FOUND");
+const NO_PARENT: Line = Line(20007, "ParentUsergroupNotFound", 404, "GROUP_NOT_FOUND");
+const NO_ATTRIBUTE: Line = Line(14001, "AttributeNotFound", 404, "ATTRIBUTE_NOT_FOUND");
 const SEVERAL: Line = Line(20005, "UsergroupMultipleFound", 400, "AMBIGUOUS_GROUP_IDENTIFIER");
 
 /// The published names of what HTTP itself says, by status.
@@ -77,6 +79,7 @@ const fn of_failure(failure: &Failure) -> Line {
         // What is archived is in the recycle bin: this face does not find it.
         Failure::GroupNotFound | Failure::ArchivedGroupExists { .. } => NOBODY,
         Failure::Validation { .. } | Failure::RequiredFieldMissing(_) => SCHEMA,
+        Failure::AttributeNotFound { .. } => NO_ATTRIBUTE,
         Failure::DuplicateInRequest { .. }
         | Failure::PreconditionFailed
         | Failure::ParentIsSelf
@@ -88,6 +91,19 @@ const fn of_failure(failure: &Failure) -> Line {
         | Failure::GroupHasChildren { .. } => {
             Line(10017, "PayloadValidationError", 400, failure.code().as_str())
         }
+    }
+}
+
+/// What a definition of an attribute that stands for itself is told.
+const fn of_definition(failure: &DefinitionFailure) -> Line {
+    match failure {
+        DefinitionFailure::NotFound => NO_ATTRIBUTE,
+        DefinitionFailure::Missing(_) => Line(10007, "SchemaValidationException", 400, failure.code()),
+        DefinitionFailure::Invalid { .. }
+        | DefinitionFailure::Immutable(_)
+        | DefinitionFailure::Duplicate { .. }
+        | DefinitionFailure::Exists { .. }
+        | DefinitionFailure::TooMany { .. } => Line(10017, "PayloadValidationError", 400, failure.code()),
     }
 }
 
@@ -103,6 +119,9 @@ impl Refusal {
             Self::Page { .. } => Line(10015, "PaginatedResponseException", 400, "VALIDATION_ERROR"),
             Self::Payload { .. } => PAYLOAD,
             Self::Nobody(..) => NOBODY,
+            Self::NoParent(..) => NO_PARENT,
+            Self::NoAttribute(..) => NO_ATTRIBUTE,
+            Self::Definition(failure, _) => of_definition(failure),
             Self::Several(_) => SEVERAL,
             Self::Failed(failures) => failures.first().map_or(PAYLOAD, |(main, _)| of_failure(main)),
         }

@@ -1,7 +1,7 @@
 //! Answers: outcome in, bytes out (contract 2 §§3, 4).
 
 use directory::{
-    Batch, Directive, Failure, Failures, GroupView, LookupKey, Outcome, ParentKey, Patch, Record,
+    Batch, Directive, Failure, Failures, Field, GroupView, LookupKey, Outcome, ParentKey, Patch, Record,
     RecordOutcome, RecordResult, Warning,
 };
 use serde::Serialize;
@@ -11,6 +11,7 @@ use super::fields::{ID, SOURCE_ID, wire_name};
 use super::read::{By, Note};
 use super::refusal::Refusal;
 use super::status::Line as Status;
+use super::values;
 use crate::groups::failures::{keep, sent};
 use crate::groups::limits::{MAX_FAILURES, MAX_FAILURES_BYTES};
 use crate::groups::wire::{Each, to_json};
@@ -71,7 +72,7 @@ struct Line {
 /// The client's key, with its JSON type.
 #[derive(Serialize, Default)]
 #[serde(untagged)]
-enum Key {
+pub(super) enum Key {
     #[default]
     None,
     Id(i64),
@@ -198,12 +199,18 @@ pub(super) fn error_text(failure: &Failure, directive: Option<&Directive>) -> St
     };
     match failure {
         Failure::RequiredFieldMissing(_) => "A field is missing".to_owned(),
+        Failure::Validation { field: Some(field @ Field::AttributeEntry(_)), fault } => {
+            format!("{}: {}", wire_name(field, ID), values::fault_text(fault))
+        }
+        Failure::AttributeNotFound { field, key } => {
+            format!("{}: {}", wire_name(field, ID), values::not_found(key))
+        }
         Failure::Validation { field: Some(field), fault } => format!("{} {fault}", wire_name(field, ID)),
         Failure::Validation { field: None, fault } => format!("The item {fault}"),
         Failure::DuplicateInRequest { .. } => {
             format!("Usergroup{own} is meant by more than one item of this request")
         }
-        Failure::AmbiguousGroupIdentifier { field: directory::Field::Parent, .. } => {
+        Failure::AmbiguousGroupIdentifier { field: Field::Parent, .. } => {
             format!("Multiple parent usergroups{parent} found, name its source")
         }
         Failure::AmbiguousGroupIdentifier { .. } => {

@@ -2,12 +2,14 @@
 
 pub(crate) mod admission;
 mod answer;
+mod attributes;
 mod body;
 mod capabilities;
 mod changes;
 pub(crate) mod connection;
 mod credentials;
 mod deadlines;
+mod define;
 mod followers;
 mod following;
 mod gate;
@@ -116,6 +118,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(one_group("/v3/groups/by-reference-id/{externalReferenceId}"))
         .merge(usergroups::routes(""))
         .merge(usergroups::routes("/v2"))
+        .merge(attributes::routes(""))
+        .merge(attributes::routes("/v2"))
         .route("/errors/{code}", get(system::error_page))
         .route("/v3/runs", get(runs::list))
         .route("/v3/runs/{id}", get(runs::one))

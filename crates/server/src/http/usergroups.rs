@@ -37,7 +37,7 @@ pub(super) fn routes(prefix: &str) -> Router<Arc<App>> {
 pub(super) struct Lookup(Result<LookupKey, Refusal>);
 
 impl Lookup {
-    fn key(&self) -> Result<LookupKey, Refusal> {
+    pub(super) fn key(&self) -> Result<LookupKey, Refusal> {
         self.0.clone()
     }
 }

@@ -29,13 +29,15 @@ pub(super) enum Form {
     Bulk(By),
     /// The one usergroup.
     Single(Single),
+    /// An entry for each value of an attribute.
+    Values,
 }
 
 impl Form {
     pub(super) const fn dialect(self) -> Dialect {
         match self {
             Self::Batch | Self::Group => Dialect::Groups,
-            Self::Bulk(_) | Self::Single(_) => Dialect::Usergroups,
+            Self::Bulk(_) | Self::Single(_) | Self::Values => Dialect::Usergroups,
         }
     }
 }
@@ -65,6 +67,10 @@ impl Wording {
                     Err(refusal) => return Written { status: refusal.status(), body: refusal.body() },
                 }
             }
+            (Notes::Usergroups(_), Form::Values) => match usergroups::write_values(batch, outcome, mode) {
+                Ok(reply) => reply,
+                Err(refusal) => return Written { status: refusal.status(), body: refusal.body() },
+            },
             (Notes::Usergroups(_), form) => {
                 let by = if let Form::Bulk(by) = form { by } else { By::Id };
                 usergroups::write_bulk(batch, outcome, by, mode)

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::App;
 use super::admission::Place;
 use super::answer::{Dialect, Refused, json, of_written};
+use super::attributes::owner;
 use super::body::{self, Encoding, Received};
 use super::credentials::{admit, blocking};
 use super::groups::{only, texts, with_facts};
@@ -25,8 +26,8 @@ use crate::auth::{Principal, Scope};
 use crate::metrics::Tally;
 use crate::service::{Caller, Executed, Execution, Fate, Named, Once, Service, Show, Written};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const RUN_ID: HeaderName = HeaderName::from_static("rosterd-run-id");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
@@ -54,6 +55,8 @@ pub(super) enum Call {
     UpdateUsergroup(Lookup),
     /// Contract 2: that of the path is archived.
     DeleteUsergroup(Lookup),
+    /// Contract 2: that of the path gets values of attributes.
+    PutValues(Lookup),
 }
 
 impl Call {
@@ -75,6 +78,7 @@ impl Call {
             Self::Bulk(By::SourceId) => "bulk-sourceId",
             Self::CreateUsergroup => "create",
             Self::DeleteUsergroup(_) => "delete",
+            Self::PutValues(_) => "attributes",
         }
     }
 
@@ -86,13 +90,14 @@ impl Call {
             Self::CreateUsergroup => Form::Single(Single::Create),
             Self::UpdateUsergroup(_) => Form::Single(Single::Update),
             Self::DeleteUsergroup(_) => Form::Single(Single::Delete),
+            Self::PutValues(_) => Form::Values,
         }
     }
 
     const fn show(&self) -> Show {
         match self.form() {
             Form::Group => Show::Group,
-            Form::Batch | Form::Bulk(_) | Form::Single(_) => Show::Outcome,
+            Form::Batch | Form::Bulk(_) | Form::Single(_) | Form::Values => Show::Outcome,
         }
     }
 
@@ -146,7 +151,7 @@ impl Asked {
         let conditions = [header::IF_MATCH, header::IF_NONE_MATCH].map(|name| texts(&head.headers, &name));
         let expected = match call.form() {
             Form::Group => groups::expected(&conditions[0], &conditions[1])?,
-            Form::Batch | Form::Bulk(_) | Form::Single(_) => None,
+            Form::Batch | Form::Bulk(_) | Form::Single(_) | Form::Values => None,
         };
         Ok(Self {
             encoding,
@@ -224,7 +229,11 @@ impl Asked {
             }
             Call::Archive(subject) => (archive, Reading::of(subject.key()?)),
             Call::Restore(subject) => (Intent::Restore, Reading::of(subject.key()?)),
-            Call::Bulk(_) | Call::CreateUsergroup | Call::UpdateUsergroup(_) | Call::DeleteUsergroup(_) => {
+            Call::Bulk(_)
+            | Call::CreateUsergroup
+            | Call::UpdateUsergroup(_)
+            | Call::DeleteUsergroup(_)
+            | Call::PutValues(_) => {
                 return self.usergroups(service, tenant, bytes);
             }
         };
@@ -245,6 +254,10 @@ impl Asked {
                 let id = living(service, tenant, lookup)?.group.id;
                 (archive, usergroups::Reading::of(LookupKey::Id(id)))
             }
+            Call::PutValues(lookup) => {
+                let id = owner(service, tenant, lookup)?.group.id;
+                (Intent::Update, usergroups::read_values(bytes, id)?)
+            }
             _ => (Intent::Upsert, usergroups::read_new(bytes)?),
         };
         let usergroups::Reading { records, notes, terms } = reading;
@@ -255,11 +268,16 @@ impl Asked {
 
     /// What is asked, as one number: route and unpacked body.
     fn fingerprint(&self, bytes: &[u8]) -> [u8; 32] {
-        let digest = [self.route.as_bytes(), bytes].into_iter().fold(Sha256::new(), |digest, part| {
-            digest.chain_update((part.len() as u64).to_be_bytes()).chain_update(part)
-        });
-        digest.finalize().into()
+        fingerprint(&self.route, bytes)
     }
+}
+
+/// What is asked, as one number.
+pub(super) fn fingerprint(route: &str, bytes: &[u8]) -> [u8; 32] {
+    let digest = [route.as_bytes(), bytes].into_iter().fold(Sha256::new(), |digest, part| {
+        digest.chain_update((part.len() as u64).to_be_bytes()).chain_update(part)
+    });
+    digest.finalize().into()
 }
 
 /// What a call asks, read.
@@ -281,7 +299,7 @@ fn stored(service: &Service, tenant: TenantId, key: &LookupKey) -> Result<GroupV
     })?)
 }
 
-const fn execution(mode: Mode) -> Execution {
+pub(super) const fn execution(mode: Mode) -> Execution {
     match mode {
         Mode::Apply => Execution::Apply,
         Mode::DryRun => Execution::DryRun,

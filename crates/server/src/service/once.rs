@@ -17,9 +17,9 @@ pub(crate) struct Once {
 
 /// What became of a write that is to be done once.
 #[derive(Debug)]
-pub(crate) enum Fate {
+pub(crate) enum Fate<T = Box<Executed>> {
     /// It was done now.
-    Done(Written, Box<Executed>),
+    Done(Written, T),
     /// It was done before: this was the answer, and its run, if that was recorded.
     Replayed(Written, Option<RunId>),
     /// The first one is still under way.

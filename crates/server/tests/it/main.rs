@@ -10,6 +10,7 @@
 )]
 
 mod archive;
+mod attributes;
 mod audit;
 mod catalogue;
 mod changes;

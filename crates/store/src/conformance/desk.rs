@@ -96,8 +96,12 @@ impl Desk {
 
     /// Looks for these keys as a batch with records of these keys does.
     pub fn load(&self, tenant: TenantId, keys: &[LookupKey]) -> Snapshot {
-        let needs =
-            Needs { keys: keys.to_vec(), own_keys: keys.iter().cloned().collect(), fresh_ids: keys.len() };
+        let needs = Needs {
+            keys: keys.to_vec(),
+            own_keys: keys.iter().cloned().collect(),
+            fresh_ids: keys.len(),
+            ..Needs::default()
+        };
         self.read(|reader| reader.load(tenant, &needs))
     }
 
@@ -169,28 +173,53 @@ pub(super) fn create(number: i64, references: &[(&str, &str)]) -> Write {
         id_origin: IdOrigin::Assigned,
         references,
         content: content("name", None),
+        values: Vec::new(),
     }
 }
 
 /// A create with an id of the caller's.
 pub(super) fn give(number: i64) -> Write {
     let content = content("name", None);
-    Write::Create { id: id(number), id_origin: IdOrigin::Given, references: Vec::new(), content }
+    Write::Create {
+        id: id(number),
+        id_origin: IdOrigin::Given,
+        references: Vec::new(),
+        content,
+        values: Vec::new(),
+    }
 }
 
 /// A create without a reference, below a parent.
 pub(super) fn below(parent: i64, number: i64) -> Write {
     let content = content("name", Some(parent));
-    Write::Create { id: id(number), id_origin: IdOrigin::Assigned, references: Vec::new(), content }
+    Write::Create {
+        id: id(number),
+        id_origin: IdOrigin::Assigned,
+        references: Vec::new(),
+        content,
+        values: Vec::new(),
+    }
 }
 
 /// An update of name and parent.
 pub(super) fn update(number: i64, name: &str, parent: Option<i64>) -> Write {
-    Write::Update { id: id(number), content: content(name, parent), reference: None, added: Vec::new() }
+    Write::Update {
+        id: id(number),
+        content: content(name, parent),
+        reference: None,
+        added: Vec::new(),
+        values: Vec::new(),
+    }
 }
 
 /// An update that replaces a reference.
 pub(super) fn rename(number: i64, from: (&str, &str), to: (&str, &str)) -> Write {
     let reference = Some((reference(from.0, from.1), reference(to.0, to.1)));
-    Write::Update { id: id(number), content: content("name", None), reference, added: Vec::new() }
+    Write::Update {
+        id: id(number),
+        content: content("name", None),
+        reference,
+        added: Vec::new(),
+        values: Vec::new(),
+    }
 }

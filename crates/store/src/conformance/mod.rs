@@ -1,6 +1,7 @@
 //! One suite that every engine runs. Cases are data where they can be; each starts with an empty store.
 
 mod access_keys;
+mod attributes;
 mod changes;
 mod desk;
 mod hierarchy;
@@ -47,6 +48,7 @@ const SUITE: &[&[Case]] = &[
     access_keys::CASES,
     stored_answers::CASES,
     runs::CASES,
+    attributes::CASES,
     writer::CASES,
 ];
 

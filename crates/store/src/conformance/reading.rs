@@ -1,6 +1,5 @@
 //! The read side.
 
-use directory::write::Content;
 use directory::{
     Filter, GroupView, Life, LookupKey, Name, Page, Place, Search, Slice, Source, TenantId, Timestamp,
     TreePage, TreePlace, Write,
@@ -98,14 +97,11 @@ fn slices(desk: &Desk) {
 }
 
 /// The same group by another name.
-fn named(write: Write, name: &str) -> Write {
-    match write {
-        Write::Create { id, id_origin, references, content } => {
-            let content = Content { name: Name::from_stored(name), ..content };
-            Write::Create { id, id_origin, references, content }
-        }
-        other => other,
+fn named(mut write: Write, name: &str) -> Write {
+    if let Write::Create { content, .. } = &mut write {
+        content.name = Name::from_stored(name);
     }
+    write
 }
 
 fn filters(desk: &Desk) {

@@ -67,7 +67,7 @@ fn added(desk: &Desk) {
             unreachable!("an update")
         };
         let added = pairs.iter().map(|(source, key)| reference(source, key)).collect();
-        desk.apply(tenant, 3, &[Write::Update { id, content, reference: None, added }])
+        desk.apply(tenant, 3, &[Write::Update { id, content, reference: None, added, values: Vec::new() }])
     };
     add(1, &[("S", "A"), ("T", "A")]).expect("applied");
     add(2, &[("T", "C")]).expect("applied");

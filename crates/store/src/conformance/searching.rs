@@ -62,7 +62,13 @@ fn check(desk: &Desk, tenant: TenantId, filter: &Filter, text: &str, expected: &
 /// A create with a name.
 fn named(number: i64, name: &str, references: &[(&str, &str)]) -> Write {
     let references = references.iter().map(|(source, key)| reference(source, key)).collect();
-    Write::Create { id: id(number), id_origin: IdOrigin::Assigned, references, content: content(name, None) }
+    Write::Create {
+        id: id(number),
+        id_origin: IdOrigin::Assigned,
+        references,
+        content: content(name, None),
+        values: Vec::new(),
+    }
 }
 
 fn words(desk: &Desk) {

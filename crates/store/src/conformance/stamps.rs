@@ -52,6 +52,7 @@ fn fields(desk: &Desk) {
         id_origin: IdOrigin::Given,
         references: Vec::new(),
         content: full.clone(),
+        values: Vec::new(),
     };
     desk.apply(tenant, 2, &[create(1, &[]), given]).expect("applied");
     let empty = content("x", None, None, None);
@@ -70,7 +71,13 @@ fn fields(desk: &Desk) {
         } else {
             content(text, Some(""), Some("https://example.org/"), GroupId::new(1))
         };
-        let update = Write::Update { id: id(2), content: next, reference: None, added: Vec::new() };
+        let update = Write::Update {
+            id: id(2),
+            content: next,
+            reference: None,
+            added: Vec::new(),
+            values: Vec::new(),
+        };
         desk.apply(tenant, 3, &[update]).expect("applied");
     }
 }

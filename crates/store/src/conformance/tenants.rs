@@ -34,6 +34,7 @@ fn side_by_side(desk: &Desk) {
         keys: vec![key("A"), key("C"), key("b")],
         own_keys: [key("b")].into_iter().collect(),
         fresh_ids: 4,
+        ..Needs::default()
     };
     let seen = desk.read(|reader| reader.load(right, &needs));
     assert_eq!((seen.revision, seen.matches.len(), seen.similar.len()), (0, 0, 0));

@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 
 use directory::write::Content;
-use directory::{Details, ExternalReference, GroupId, IdOrigin, Reach, TenantId, Timestamp, Write};
+use directory::{
+    Details, ExternalReference, GroupId, IdOrigin, Reach, TenantId, Timestamp, ValueWrite, Write,
+};
 use rusqlite::{CachedStatement, Connection};
 
+use super::attributes;
 use super::errors::is_taken;
 use super::fold::fold;
 use super::subtree;
@@ -54,6 +57,7 @@ struct Create<'w> {
     id: GroupId,
     references: &'w [ExternalReference],
     content: &'w Content,
+    values: &'w [ValueWrite],
 }
 
 impl<'t> Turn<'t> {
@@ -61,13 +65,13 @@ impl<'t> Turn<'t> {
     fn create(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
         let mut creates = Vec::with_capacity(writes.len());
         for write in writes {
-            if let Write::Create { id, id_origin, references, content } = write {
+            if let Write::Create { id, id_origin, references, content, values } = write {
                 match id_origin {
                     IdOrigin::Assigned => self.counters.assigned(*id),
                     IdOrigin::Given => {}
                 }
                 let fold = references.first().map(|reference| fold(&reference.key));
-                creates.push(Create { fold, id: *id, references, content });
+                creates.push(Create { fold, id: *id, references, content, values });
             }
         }
         creates.sort_unstable_by_key(|create| create.fold);
@@ -77,6 +81,7 @@ impl<'t> Turn<'t> {
             if let Some(details) = &create.content.details {
                 self.add_details(create.id, details)?;
             }
+            attributes::write(self.db, self.tenant, create.id, create.values)?;
             if let Some((fold, first)) = create.fold.zip(create.references.first()) {
                 self.claimed.push((fold, first));
             }
@@ -130,8 +135,9 @@ impl<'t> Turn<'t> {
 
     fn update(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
         for write in writes {
-            if let Write::Update { id, content, reference, added } = write {
+            if let Write::Update { id, content, reference, added, values } = write {
                 self.replace_content(*id, content)?;
+                attributes::write(self.db, self.tenant, *id, values)?;
                 if let Some((from, to)) = reference {
                     self.replace_reference(*id, from, to)?;
                 }

@@ -7,6 +7,7 @@ use directory::{
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
+use super::attributes;
 use super::errors::damaged;
 use super::fold::fold;
 use super::rows::{self, RowReference, Rows};
@@ -38,6 +39,7 @@ pub(super) fn load(db: &Connection, tenant: TenantId, needs: &Needs) -> Result<S
     look.at_ids(needs)?;
     look.at_references(needs)?;
     look.at_extra_references()?;
+    attributes::look(db, tenant, &needs.values, &mut look.seen)?;
     Ok(look.seen)
 }
 

@@ -30,6 +30,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "oauth_clients",
         sql: include_str!("../../migrations/sqlite/0007_oauth_clients.sql"),
     },
+    Migration {
+        number: 8,
+        name: "attributes",
+        sql: include_str!("../../migrations/sqlite/0008_attributes.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -6,6 +6,7 @@
 mod access_keys;
 mod admin;
 mod apply;
+mod attributes;
 mod changes;
 mod checkpoint;
 mod connection;

@@ -1,14 +1,17 @@
 //! The contract's views, on one connection that is inside a transaction.
 
+use std::collections::HashSet;
+
 use directory::{
-    ChangePlace, Changes, Filter, Found, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey, Needs, Page,
-    RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Slice, Sliced, Snapshot, TenantId,
-    Timestamp, Tree, TreePage, Write,
+    AttributeDefinition, AttributeKey, ChangePlace, Changes, DefinitionFilter, DefinitionSnapshot,
+    DefinitionWrite, EffectiveValue, Filter, Found, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey,
+    Needs, Numbered, NumberedPage, Page, RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Slice,
+    Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 use rusqlite::Connection;
 
 use super::search::{self, Index};
-use super::{access_keys, apply, changes, load, read, runs, stored_answers, tenants, tree};
+use super::{access_keys, apply, attributes, changes, load, read, runs, stored_answers, tenants, tree};
 use crate::{AccessKey, Reader, StoreError, StoredAnswer, Tenant, Transaction};
 
 /// What one job sees and does.
@@ -124,6 +127,32 @@ impl Reader for Session<'_> {
         self.reading(changes::changes(self.db, tenant, after, limit))
     }
 
+    fn load_definitions(
+        &mut self,
+        tenant: TenantId,
+        keys: &HashSet<AttributeKey>,
+    ) -> Result<DefinitionSnapshot, StoreError> {
+        self.reading(attributes::load(self.db, tenant, keys))
+    }
+
+    fn definitions(
+        &mut self,
+        tenant: TenantId,
+        filter: &DefinitionFilter,
+        page: NumberedPage,
+    ) -> Result<Numbered<AttributeDefinition>, StoreError> {
+        self.reading(attributes::list(self.db, tenant, filter, page))
+    }
+
+    fn values(
+        &mut self,
+        tenant: TenantId,
+        group: GroupId,
+        page: NumberedPage,
+    ) -> Result<Numbered<EffectiveValue>, StoreError> {
+        self.reading(attributes::effective(self.db, tenant, group, page))
+    }
+
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
         self.reading(tenants::list(self.db))
     }
@@ -161,6 +190,10 @@ impl Reader for Session<'_> {
 impl Transaction for Session<'_> {
     fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError> {
         self.writing(writes.len(), apply::apply(self.db, tenant, writes, at))
+    }
+
+    fn apply_definitions(&mut self, tenant: TenantId, writes: &[DefinitionWrite]) -> Result<i64, StoreError> {
+        self.writing(writes.len(), attributes::apply(self.db, tenant, writes))
     }
 
     fn create_tenant(&mut self, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError> {

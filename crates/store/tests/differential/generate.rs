@@ -3,13 +3,16 @@
 
 use directory::model::{Choice, Language, Line};
 use directory::{
-    Description, DetailsPatch, Directive, ExternalReference, Filter, GroupId, Intent, Life, LookupKey, Name,
-    ParentKey, Patch, PhotoUrl, Place, Reach, Record, ReferenceKey, Rejection, Source, Timestamp,
+    DefinitionRecord, Description, DetailsPatch, Directive, ExternalReference, Filter, GroupId, Intent, Life,
+    LookupKey, Name, ParentKey, Patch, PhotoUrl, Place, Reach, Record, ReferenceKey, Rejection, Source,
+    Timestamp,
 };
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+use crate::attributes::{definitions, entries};
 
 const KEYS: [&str; 12] = ["a", "A", "b", "c", "d", "e", "f", "g", "h", "Stra\u{DF}e", "strasse", "a b"];
 /// Accents, ligatures and scripts, so that searches have something to overlook.
@@ -25,13 +28,17 @@ pub(crate) enum Step {
     Batch { tenant: usize, intent: Intent, records: Vec<Record> },
     /// A group with several references is added, which no face can do yet; taken ones are left out.
     Several { tenant: usize, references: Vec<ExternalReference> },
+    /// Definitions of attributes.
+    Definitions { tenant: usize, records: Vec<DefinitionRecord> },
 }
 
 impl Step {
     /// Which tenant of the case.
     pub(crate) fn tenant(&self) -> usize {
         match self {
-            Self::Batch { tenant, .. } | Self::Several { tenant, .. } => *tenant,
+            Self::Batch { tenant, .. } | Self::Several { tenant, .. } | Self::Definitions { tenant, .. } => {
+                *tenant
+            }
         }
     }
 }
@@ -57,7 +64,9 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     });
     let several = (0..2usize, vec(reference(), 2..4))
         .prop_map(|(tenant, references)| Step::Several { tenant, references });
-    vec(prop_oneof![10 => batch, 3 => life, 1 => several], 8..16)
+    let definitions =
+        (0..2usize, definitions()).prop_map(|(tenant, records)| Step::Definitions { tenant, records });
+    vec(prop_oneof![10 => batch, 3 => life, 1 => several, 1 => definitions], 8..16)
 }
 
 /// Every key that a batch can name.
@@ -142,25 +151,28 @@ fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
         patch(parent),
         patch(Just(PhotoUrl::from_stored("https://example.org/a")).boxed()),
         option::weighted(0.2, details()),
-        vec(reference(), 0..3),
+        (vec(reference(), 0..3), entries()),
     )
-        .prop_map(move |(key, source, name, description, parent, photo_url, details, references)| {
-            // Faces let a source be given only where groups are named by the key alone.
-            let source = source.filter(|_| matches!(kind, Kind::Key));
-            let references = if matches!(kind, Kind::Id) { references } else { Vec::new() };
-            let details = details.map(Box::new);
-            Directive {
-                key,
-                source,
-                name,
-                description,
-                parent,
-                parent_too: None,
-                photo_url,
-                details,
-                references,
-            }
-        })
+        .prop_map(
+            move |(key, source, name, description, parent, photo_url, details, (references, values))| {
+                // Faces let a source be given only where groups are named by the key alone.
+                let source = source.filter(|_| matches!(kind, Kind::Key));
+                let references = if matches!(kind, Kind::Id) { references } else { Vec::new() };
+                let details = details.map(Box::new);
+                Directive {
+                    key,
+                    source,
+                    name,
+                    description,
+                    parent,
+                    parent_too: None,
+                    photo_url,
+                    details,
+                    references,
+                    values,
+                }
+            },
+        )
 }
 
 fn details() -> impl Strategy<Value = DetailsPatch> {

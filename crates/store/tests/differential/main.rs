@@ -1,6 +1,7 @@
 //! The embedded engine against the reference engine: random batches, planned and applied on both, must
 //! lead to the same snapshots, plans, answers and groups.
 
+mod attributes;
 mod generate;
 mod service;
 
@@ -8,8 +9,9 @@ use std::collections::BTreeSet;
 
 use directory::write::Content;
 use directory::{
-    Batch, ChangePlace, Changes, Code, ExternalReference, Filter, GroupId, GroupView, IdOrigin, Life, Listed,
-    LookupKey, Name, Needs, Page, Search, SearchPage, TenantId, Timestamp, Tree, TreePage, Write,
+    AttributeDefinition, Batch, ChangePlace, Changes, Code, DefinitionFilter, EffectiveValue,
+    ExternalReference, Filter, GroupId, GroupView, IdOrigin, Life, Listed, LookupKey, Name, Needs, Numbered,
+    NumberedPage, Page, Search, SearchPage, TenantId, Timestamp, Tree, TreePage, Write,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -25,7 +27,10 @@ use service::{Run, run};
 const TENANTS: usize = 2;
 
 /// What can be read of a tenant: its revision, lists, trees, single groups and changes.
-type State = (i64, Vec<Listed>, Vec<Tree>, Vec<GroupView>, Vec<Changes>);
+type State = (i64, Vec<Listed>, Vec<Tree>, Vec<GroupView>, Vec<Changes>, Shown);
+
+/// Definitions, and what groups show of them.
+type Shown = (Numbered<AttributeDefinition>, Vec<Numbered<EffectiveValue>>);
 
 /// A store with the tenants of one case.
 struct Side<'d> {
@@ -41,7 +46,11 @@ impl<'d> Side<'d> {
             let added = desk.write(move |tx| tx.create_tenant(&name, Timestamp(0)));
             added.expect("written").expect("a new name").id
         };
-        Self { desk, tenants: (count..count + TENANTS).map(add).collect() }
+        let side = Self { desk, tenants: (count..count + TENANTS).map(add).collect() };
+        for tenant in &side.tenants {
+            service::define(desk, *tenant, attributes::first());
+        }
+        side
     }
 
     /// Does one step, and tells everything that was seen, planned and written.
@@ -57,6 +66,7 @@ impl<'d> Side<'d> {
                 self.add_several(tenant, references, at);
                 None
             }
+            Step::Definitions { records, .. } => Some(service::define(self.desk, tenant, records.clone())),
         };
         (run, self.desk.read(|reader| reader.revision(tenant)))
     }
@@ -79,7 +89,8 @@ impl<'d> Side<'d> {
             details: None,
         };
         let id = GroupId::new(id).expect("free ids are good ids");
-        let write = Write::Create { id, id_origin: IdOrigin::Assigned, references, content };
+        let write =
+            Write::Create { id, id_origin: IdOrigin::Assigned, references, content, values: Vec::new() };
         self.desk.apply(tenant, at, &[write]).expect("nothing is taken");
     }
 
@@ -115,7 +126,8 @@ impl<'d> Side<'d> {
                 for key in generate::every_key() {
                     found.extend(reader.find(*tenant, &key)?);
                 }
-                Ok((reader.revision(*tenant)?, listed, trees, found, changes(reader, *tenant)?))
+                let changes = changes(reader, *tenant)?;
+                Ok((reader.revision(*tenant)?, listed, trees, found, changes, shown(reader, *tenant)?))
             })
         };
         self.tenants.iter().map(|tenant| (read(tenant), self.searched(*tenant))).collect()
@@ -145,6 +157,18 @@ impl<'d> Side<'d> {
         let each = |text| several.clone().map(move |(filter, limit)| walk(text, filter, limit));
         generate::SEARCHES.into_iter().flat_map(each).collect()
     }
+}
+
+/// Every definition, and what every group shows, in pages of several sizes.
+fn shown(reader: &mut dyn Reader, tenant: TenantId) -> Result<Shown, StoreError> {
+    let all = NumberedPage { skip: 0, limit: 100 };
+    let mut pages = Vec::new();
+    for group in (1..60).filter_map(GroupId::new) {
+        for page in [all, NumberedPage { skip: 0, limit: 1 }, NumberedPage { skip: 1, limit: 2 }] {
+            pages.push(reader.values(tenant, group, page)?);
+        }
+    }
+    Ok((reader.definitions(tenant, &DefinitionFilter::default(), all)?, pages))
 }
 
 /// The feed from its start and from every revision, in pages of several sizes.
@@ -217,6 +241,11 @@ fn the_batches_reach_everything() {
         "unchanged",
         "similar",
         "source changed",
+        "put",
+        "deleted",
+        "defined",
+        "redefined",
+        "undefined",
     ];
     // Records are good, and no condition is set: that is decided on what a snapshot holds anyway.
     let impossible = [Code::Validation, Code::PreconditionFailed];

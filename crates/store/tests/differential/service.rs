@@ -1,8 +1,9 @@
 //! One batch from end to end, as a server does it: read, plan, and where something changes take a turn.
 
 use directory::{
-    Batch, Outcome, Plan, PlanContext, RecordResult, Snapshot, Timestamp, Warning, needs, needs_hierarchy,
-    plan,
+    Batch, DefinitionBatch, DefinitionOutcome, DefinitionPlan, DefinitionRecord, DefinitionSnapshot, Outcome,
+    Plan, PlanContext, RecordResult, Snapshot, TenantId, Timestamp, ValueOutcome, Warning, needs,
+    needs_definitions, needs_hierarchy, plan, plan_definitions,
 };
 use store::conformance::Desk;
 use store::{Reader, StoreError};
@@ -11,10 +12,12 @@ use store::{Reader, StoreError};
 const DEPTH_LIMIT: usize = 4;
 
 /// What one run saw, planned and did.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Default)]
 pub(crate) struct Run {
     seen: Snapshot,
     plan: Plan,
+    /// Of definitions.
+    defined: Option<(DefinitionSnapshot, DefinitionPlan)>,
     /// The revision after it, if it wrote.
     revision: Option<i64>,
 }
@@ -38,7 +41,20 @@ impl Run {
             Warning::SourceChanged { .. } => "source changed",
             Warning::Suppressed { .. } => "suppressed",
         });
-        results.chain(warnings).collect()
+        let values = records.iter().flat_map(|record| &record.values).map(|value| match value {
+            ValueOutcome::Put(_) => "put",
+            ValueOutcome::Deleted(_) => "deleted",
+            ValueOutcome::Unchanged(_) => "value unchanged",
+            ValueOutcome::Failed(_) => "value failed",
+        });
+        let defined = self.defined.iter().flat_map(|(_, plan)| &plan.outcomes).map(|outcome| match outcome {
+            DefinitionOutcome::Created(_) => "defined",
+            DefinitionOutcome::Updated(_) => "redefined",
+            DefinitionOutcome::Deleted(_) => "undefined",
+            DefinitionOutcome::Unchanged(_) => "definition unchanged",
+            DefinitionOutcome::Failed(_) => "definition failed",
+        });
+        results.chain(warnings).chain(values).chain(defined).collect()
     }
 }
 
@@ -46,7 +62,7 @@ impl Run {
 pub(crate) fn run(desk: &Desk, batch: &Batch, at: Timestamp) -> Run {
     let (seen, plan) = desk.read(|reader| look(reader, batch));
     if plan.writes.is_empty() {
-        return Run { seen, plan, revision: None };
+        return Run { seen, plan, ..Run::default() };
     }
     let (batch, planned_on, writes) = (batch.clone(), seen.revision, plan.writes.clone());
     let revision = desk.write(move |tx| {
@@ -56,7 +72,18 @@ pub(crate) fn run(desk: &Desk, batch: &Batch, at: Timestamp) -> Run {
         let (_, plan) = look(tx, &batch)?;
         tx.apply(batch.tenant, &plan.writes, at)
     });
-    Run { seen, plan, revision: Some(revision.expect("a plan of this moment applies")) }
+    Run { seen, plan, revision: Some(revision.expect("a plan of this moment applies")), defined: None }
+}
+
+/// Runs a batch of definitions.
+pub(crate) fn define(desk: &Desk, tenant: TenantId, records: Vec<DefinitionRecord>) -> Run {
+    let batch = DefinitionBatch { tenant, records };
+    let seen = desk.read(|reader| reader.load_definitions(tenant, &needs_definitions(&batch)));
+    let plan = plan_definitions(&batch, &seen);
+    let writes = plan.writes.clone();
+    let written = (!writes.is_empty()).then(|| desk.write(move |tx| tx.apply_definitions(tenant, &writes)));
+    let revision = written.map(|written| written.expect("a plan of this moment applies"));
+    Run { revision, defined: Some((seen, plan)), ..Run::default() }
 }
 
 fn look<R: Reader + ?Sized>(reader: &mut R, batch: &Batch) -> Result<(Snapshot, Plan), StoreError> {

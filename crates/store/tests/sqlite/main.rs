@@ -37,6 +37,7 @@ fn add(desk: &Desk, tenant: TenantId, number: i64) {
             photo_url: None,
             details: None,
         },
+        values: Vec::new(),
     };
     desk.apply(tenant, 5, &[write]).expect("applied");
 }

@@ -165,11 +165,18 @@ fn create(number: i64, name: &str, keys: &[&str], parent: Option<i64>) -> Write 
         id_origin: IdOrigin::Assigned,
         references: keys.iter().map(reference).collect(),
         content: content(name, parent),
+        values: Vec::new(),
     }
 }
 
 fn update(number: i64, name: &str, parent: Option<i64>) -> Write {
-    Write::Update { id: group_id(number), content: content(name, parent), reference: None, added: Vec::new() }
+    Write::Update {
+        id: group_id(number),
+        content: content(name, parent),
+        reference: None,
+        added: Vec::new(),
+        values: Vec::new(),
+    }
 }
 
 /// `splitmix64`, the same choices in every run.

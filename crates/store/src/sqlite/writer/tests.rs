@@ -75,6 +75,7 @@ fn add(ids: std::ops::Range<i64>) -> WriteJob {
                 photo_url: None,
                 details: None,
             },
+            values: Vec::new(),
         };
         let writes: Vec<Write> = ids.clone().map(create).collect();
         tx.apply(TENANT, &writes, Timestamp(1)).map(drop)

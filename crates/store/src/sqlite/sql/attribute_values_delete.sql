@@ -1,0 +1,2 @@
+DELETE FROM attribute_values INDEXED BY attribute_values_attribute
+WHERE tenant = ?1 AND attribute_id = ?2
