@@ -71,6 +71,7 @@ impl Filled {
                 details: None,
             },
             values: Vec::new(),
+            addresses: Vec::new(),
         }
     }
 }

@@ -140,6 +140,7 @@ fn create(number: usize, groups: usize) -> Write {
             details: None,
         },
         values: Vec::new(),
+        addresses: Vec::new(),
     }
 }
 

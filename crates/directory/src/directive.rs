@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::model::{
-    BUDGET, Choice, Description, ExternalReference, Fault, GroupId, Language, Line, Name, Notes, ORDER_LIST,
-    PhotoUrl, ReferenceKey, Source, YES_NO,
+    AddressCode, AddressId, AddressType, BUDGET, Choice, Country, Description, ExternalReference, Fault,
+    Gender, GroupId, Language, Line, Lines, Name, Notes, ORDER_LIST, PhotoUrl, ReferenceKey, Source, YES_NO,
 };
 use crate::values::ValuePatch;
 
@@ -82,6 +82,8 @@ pub struct Directive {
     pub references: Vec<ExternalReference>,
     /// What becomes of values of attributes.
     pub values: Vec<ValuePatch>,
+    /// What is asked of its addresses; those that are not named stay as they are.
+    pub addresses: Vec<AddressDirective>,
 }
 
 /// New details of a group. Texts that are cleared become empty.
@@ -109,6 +111,66 @@ pub struct DetailsPatch {
     pub order_list_allow_all: Option<Choice<ORDER_LIST>>,
 }
 
+/// What one entry of a record asks of one address of its group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressDirective {
+    /// That it is there and holds this.
+    Put(Box<AddressPatch>),
+    /// That it is no longer there.
+    Delete(AddressId),
+}
+
+/// Which address of its group an entry means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressKey {
+    /// The one with this code: updated when it is stored, else created.
+    Code(AddressCode),
+    /// The stored one with this id. Faces name an address by its id only where it is all they ask.
+    Id(AddressId),
+    /// A new one, whenever it is asked: such an entry is never repeatable.
+    New,
+}
+
+/// New values of an address. Texts that are cleared become empty; street and city cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressPatch {
+    /// Which address is meant.
+    pub key: AddressKey,
+    /// A new code. Where the address is meant by its code, it stays.
+    pub code: Patch<AddressCode>,
+    /// A new type; a create needs it.
+    pub kind: Option<AddressType>,
+    /// A new country; a create needs it.
+    pub country: Option<Country>,
+    /// A new gender.
+    pub gender: Option<Gender>,
+    /// A new value of `icp`.
+    pub icp: Option<bool>,
+    /// Whether it is to be the group's default of its type.
+    pub is_default: Option<bool>,
+    /// New lines.
+    pub lines: Lines<Patch<Line>>,
+    /// New notes.
+    pub notes: Patch<Notes>,
+}
+
+impl AddressPatch {
+    /// A patch that asks for nothing but the existence of the address.
+    pub fn new(key: AddressKey) -> Self {
+        Self {
+            key,
+            code: Patch::Keep,
+            kind: None,
+            country: None,
+            gender: None,
+            icp: None,
+            is_default: None,
+            lines: Lines::default(),
+            notes: Patch::Keep,
+        }
+    }
+}
+
 impl Directive {
     /// A directive that asks for nothing but the existence of the group.
     pub const fn new(key: LookupKey) -> Self {
@@ -123,6 +185,7 @@ impl Directive {
             details: None,
             references: Vec::new(),
             values: Vec::new(),
+            addresses: Vec::new(),
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | what a batch does not do although its records ask for it | `plan::terms` |
 //! | what values of attributes a group may have | `plan::values` |
 //! | what definitions of attributes may become | `plan::definitions` |
+//! | addresses: matched, defaults, limits | `plan::addresses` |
 //! | which groups may be archived and restored | `plan::life` |
 //! | codes and their precedence | [`outcome`] |
 //! | which groups a text finds | [`search`] |
@@ -39,14 +40,18 @@ pub use definitions::{
     DefinitionPatch, DefinitionPlan, DefinitionRecord, DefinitionSnapshot, DefinitionWrite, LinesPatch,
     needs_definitions,
 };
-pub use directive::{DetailsPatch, Directive, LookupKey, ParentKey, Patch};
+pub use directive::{
+    AddressDirective, AddressKey, AddressPatch, DetailsPatch, Directive, LookupKey, ParentKey, Patch,
+};
 pub use model::{
-    AttributeClass, AttributeDefinition, AttributeFlags, AttributeId, AttributeKey, AttributeName,
-    AttributeType, Description, Details, ExternalReference, Fault, Group, GroupId, Name, PhotoUrl,
-    ReferenceKey, Source, TenantId, ValueText,
+    Address, AddressCode, AddressContent, AddressId, AddressLine, AddressType, AttributeClass,
+    AttributeDefinition, AttributeFlags, AttributeId, AttributeKey, AttributeName, AttributeType,
+    Description, Details, ExternalReference, Fault, Group, GroupId, Name, PhotoUrl, ReferenceKey, Source,
+    TenantId, ValueText,
 };
 pub use outcome::{
-    Change, Code, Detail, Failure, Field, Outcome, RecordOutcome, RecordResult, Value, Warning,
+    AddressField, AddressOutcome, Change, Code, Detail, Failure, Field, Outcome, RecordOutcome, RecordResult,
+    Value, Warning,
 };
 pub use plan::{DEPTH_LIMIT, Plan, PlanContext, plan, plan_definitions};
 pub use query::{
@@ -60,4 +65,4 @@ pub use values::{
     EffectiveValue, Numbered, NumberedPage, Origin, OwnValues, Parts, RawPart, RawPartValue, RawValue,
     ValueOutcome, ValuePatch, ValueWrite, effective,
 };
-pub use write::{IdOrigin, Write};
+pub use write::{AddressWrite, IdOrigin, Write};

@@ -1,6 +1,6 @@
 //! What became of each record: results, failures with stable codes, warnings.
 
-use crate::model::{AttributeKey, AttributeName, ExternalReference, Fault, GroupId};
+use crate::model::{AddressId, AddressLine, AttributeKey, AttributeName, ExternalReference, Fault, GroupId};
 use crate::values::ValueOutcome;
 
 /// The code of a failure, in the order of precedence (contract 1 §1, rules §6): the first class that
@@ -23,6 +23,8 @@ pub enum Code {
     ArchivedGroupExists,
     /// The group is in another state than the caller expects.
     PreconditionFailed,
+    /// The address is to be there, and is not.
+    AddressNotFound,
     /// A reference that the group is to have belongs to another one.
     ReferenceTaken,
     /// The record names itself as its parent.
@@ -43,7 +45,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of precedence.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::RequiredFieldMissing,
         Self::Validation,
         Self::AttributeNotFound,
@@ -52,6 +54,7 @@ impl Code {
         Self::GroupNotFound,
         Self::ArchivedGroupExists,
         Self::PreconditionFailed,
+        Self::AddressNotFound,
         Self::ReferenceTaken,
         Self::ParentIsSelf,
         Self::ParentGroupNotFound,
@@ -73,6 +76,7 @@ impl Code {
             Self::GroupNotFound => "GROUP_NOT_FOUND",
             Self::ArchivedGroupExists => "ARCHIVED_GROUP_EXISTS",
             Self::PreconditionFailed => "PRECONDITION_FAILED",
+            Self::AddressNotFound => "ADDRESS_NOT_FOUND",
             Self::ReferenceTaken => "CONFLICT",
             Self::ParentIsSelf => "PARENT_IS_SELF",
             Self::ParentGroupNotFound => "PARENT_GROUP_NOT_FOUND",
@@ -108,7 +112,34 @@ pub enum Field {
     AttributeEntry(usize),
     /// The value of an attribute.
     Attribute(AttributeName),
+    /// A field of one entry of the addresses, by the place of that entry in the record.
+    Address(usize, AddressField),
     /// A member of the record that the domain does not know, by its name on the wire.
+    Other(Box<str>),
+}
+
+/// A field of an address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum AddressField {
+    /// The entry as a whole.
+    Whole,
+    /// The code.
+    Code,
+    /// The type.
+    Type,
+    /// One of the lines.
+    Line(AddressLine),
+    /// The country.
+    Country,
+    /// The gender.
+    Gender,
+    /// `icp`.
+    Icp,
+    /// Whether it is the default of its type.
+    IsDefault,
+    /// The notes.
+    Notes,
+    /// A member of the entry that the domain does not know, by its name on the wire.
     Other(Box<str>),
 }
 
@@ -179,6 +210,20 @@ pub enum Failure {
     },
     /// See [`Code::PreconditionFailed`].
     PreconditionFailed,
+    /// See [`Code::AddressNotFound`].
+    AddressNotFound {
+        /// The entry.
+        field: Field,
+        /// The id that no address of the group has.
+        id: AddressId,
+    },
+    /// Two entries of a record mean one address; see [`Code::DuplicateInRequest`].
+    DuplicateAddress {
+        /// The entry.
+        field: Field,
+        /// The other entries of the record that mean the address, in order.
+        peers: Vec<usize>,
+    },
     /// See [`Code::ReferenceTaken`].
     ReferenceTaken {
         /// The group that has it.
@@ -241,7 +286,8 @@ impl Failure {
             Self::RequiredFieldMissing(_) => Code::RequiredFieldMissing,
             Self::Validation { .. } => Code::Validation,
             Self::AttributeNotFound { .. } => Code::AttributeNotFound,
-            Self::DuplicateInRequest { .. } => Code::DuplicateInRequest,
+            Self::DuplicateInRequest { .. } | Self::DuplicateAddress { .. } => Code::DuplicateInRequest,
+            Self::AddressNotFound { .. } => Code::AddressNotFound,
             Self::AmbiguousGroupIdentifier { .. } => Code::AmbiguousGroupIdentifier,
             Self::GroupNotFound => Code::GroupNotFound,
             Self::ArchivedGroupExists { .. } => Code::ArchivedGroupExists,
@@ -263,7 +309,9 @@ impl Failure {
             Self::Validation { field, .. } => field.as_ref(),
             Self::RequiredFieldMissing(field)
             | Self::AttributeNotFound { field, .. }
-            | Self::AmbiguousGroupIdentifier { field, .. } => Some(field),
+            | Self::AmbiguousGroupIdentifier { field, .. }
+            | Self::AddressNotFound { field, .. }
+            | Self::DuplicateAddress { field, .. } => Some(field),
             Self::PreconditionFailed => None,
             Self::ReferenceTaken { .. } => Some(&Field::References),
             Self::DuplicateInRequest { .. }
@@ -369,6 +417,38 @@ impl RecordResult {
     }
 }
 
+/// What became of one entry of a record's addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressOutcome {
+    /// An address was added.
+    Created {
+        /// Its id.
+        id: AddressId,
+    },
+    /// An address was changed.
+    Updated {
+        /// Its id.
+        id: AddressId,
+    },
+    /// The address already was as the entry asks.
+    Unchanged {
+        /// Its id.
+        id: AddressId,
+    },
+    /// An address was taken away.
+    Deleted {
+        /// The id that it had.
+        id: AddressId,
+    },
+    /// Nothing was done.
+    Failed {
+        /// The stored address that the entry means, if there is one.
+        meant: Option<AddressId>,
+        /// Why; never empty.
+        failures: Vec<Failure>,
+    },
+}
+
 /// The result of one record, with its warnings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordOutcome {
@@ -381,12 +461,15 @@ pub struct RecordOutcome {
     pub meant: Option<GroupId>,
     /// What became of the entries of its list of attributes, in order; empty where it failed.
     pub values: Vec<ValueOutcome>,
+    /// What became of the entries of its addresses, in their order; empty where it has none, and where nothing
+    /// was done.
+    pub addresses: Vec<AddressOutcome>,
 }
 
 impl RecordOutcome {
     /// A result, with nothing more to say.
     pub const fn of(result: RecordResult) -> Self {
-        Self { result, warnings: Vec::new(), meant: None, values: Vec::new() }
+        Self { result, warnings: Vec::new(), meant: None, values: Vec::new(), addresses: Vec::new() }
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::batch::{Batch, Intent, Reach, key_of};
 use crate::clock::IdSource;
 use crate::directive::{LookupKey, ParentKey, Patch};
-use crate::model::{AttributeDefinition, AttributeKey, ExternalReference, Group, GroupId, ReferenceKey};
+use crate::model::{
+    Address, AddressId, AttributeDefinition, AttributeKey, ExternalReference, Group, GroupId, ReferenceKey,
+};
 use crate::plan::{targets, under_terms};
 use crate::values::OwnValues;
 
@@ -21,6 +23,8 @@ pub struct Needs {
     /// Attributes that records hold values of, by the keys of these records. Wanted are their definitions, and
     /// what the groups have of their own, where a key means one group.
     pub values: BTreeMap<LookupKey, BTreeSet<AttributeKey>>,
+    /// Those of the keys whose groups' addresses are wanted.
+    pub addresses_of: HashSet<LookupKey>,
 }
 
 /// The second look, at the tree around the groups that may move or get children.
@@ -76,6 +80,11 @@ pub struct Snapshot {
     pub similar: HashMap<LookupKey, Vec<ExternalReference>>,
     /// At least as many as `fresh_ids` asked for.
     pub free_ids: FreeIds,
+    /// The addresses, in ascending order of ids, of the groups that the keys of `addresses_of` mean. A group
+    /// without any is absent.
+    pub addresses: HashMap<GroupId, Vec<Address>>,
+    /// The lowest id of an address that was never assigned.
+    pub next_address: AddressId,
     /// The groups of `ancestors_of` and all above them.
     pub ancestors: HashMap<GroupId, Ancestor>,
     /// The heights asked for; 1 for a group without children.
@@ -95,21 +104,24 @@ impl Snapshot {
     pub(crate) fn matches(&self, key: &LookupKey) -> &[GroupId] {
         self.matches.get(key).map_or(&[], Vec::as_slice)
     }
+
+    /// The addresses of a group.
+    pub(crate) fn addresses(&self, group: GroupId) -> &[Address] {
+        self.addresses.get(&group).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// What the plan of this batch must look at first.
 pub fn needs(batch: &Batch) -> Needs {
     let keys = batch.records.iter().filter_map(key_of).filter(|key| **key != LookupKey::New);
     let named: HashSet<LookupKey> = keys.cloned().collect();
+    let with_addresses = batch.records.iter().flatten().filter(|directive| !directive.addresses.is_empty());
+    let addresses_of = with_addresses.map(|directive| directive.key.clone()).collect();
+    let (keys, values) = (with_parents(batch, &named), values_asked_for(batch));
     if batch.intent != Intent::Upsert {
-        return Needs {
-            keys: with_parents(batch, &named),
-            values: values_asked_for(batch),
-            ..Needs::default()
-        };
+        return Needs { keys, values, addresses_of, ..Needs::default() };
     }
-    let keys = with_parents(batch, &named);
-    Needs { keys, own_keys: named, fresh_ids: batch.records.len(), values: values_asked_for(batch) }
+    Needs { keys, own_keys: named, fresh_ids: batch.records.len(), values, addresses_of }
 }
 
 fn values_asked_for(batch: &Batch) -> BTreeMap<LookupKey, BTreeSet<AttributeKey>> {

@@ -1,7 +1,7 @@
 //! The closed list of things an engine can be told. Engines obey, they never decide.
 
 use crate::batch::Reach;
-use crate::model::{Description, Details, ExternalReference, GroupId, Name, PhotoUrl};
+use crate::model::{Address, AddressId, Description, Details, ExternalReference, GroupId, Name, PhotoUrl};
 use crate::values::ValueWrite;
 
 /// Where the id of a created group comes from.
@@ -29,6 +29,8 @@ pub enum Write {
         content: Content,
         /// Its values of attributes.
         values: Vec<ValueWrite>,
+        /// Its addresses.
+        addresses: Vec<AddressWrite>,
     },
     /// Replaces what a stored group holds.
     Update {
@@ -42,6 +44,8 @@ pub enum Write {
         added: Vec<ExternalReference>,
         /// The parts of values of attributes that change.
         values: Vec<ValueWrite>,
+        /// What becomes of its addresses; those that are not named stay.
+        addresses: Vec<AddressWrite>,
     },
     /// Archives a stored group, or it and all below it. Groups that are archived already stay as they are.
     Archive {
@@ -55,6 +59,18 @@ pub enum Write {
         /// Which group.
         id: GroupId,
     },
+}
+
+/// One change to one address of the group that is written. Each address is named once. Ids of addresses
+/// always come from the tenant's counter, which must not hand them out again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressWrite {
+    /// Adds an address.
+    Add(Box<Address>),
+    /// Replaces what a stored address holds.
+    Replace(Box<Address>),
+    /// Takes a stored address away.
+    Remove(AddressId),
 }
 
 /// What a group holds beside its identity.

@@ -18,10 +18,10 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use directory::{
-    AttributeDefinition, AttributeKey, ChangePlace, Changes, DefinitionFilter, DefinitionSnapshot,
-    DefinitionWrite, EffectiveValue, Filter, Found, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey,
-    Needs, Numbered, NumberedPage, Page, RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Slice,
-    Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
+    Address, AddressType, AttributeDefinition, AttributeKey, ChangePlace, Changes, DefinitionFilter,
+    DefinitionSnapshot, DefinitionWrite, EffectiveValue, Filter, Found, GroupId, GroupView, HierarchyNeeds,
+    Listed, LookupKey, Needs, Numbered, NumberedPage, Page, RecordedRun, RunFilter, RunId, RunList, RunPage,
+    SearchPage, Slice, Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 
 pub use waiting::{read, read_for, write};
@@ -139,6 +139,14 @@ pub trait Reader {
         group: GroupId,
         page: NumberedPage,
     ) -> Result<Numbered<EffectiveValue>, StoreError>;
+    /// The addresses of a group in ascending order of ids, all of them or those of one type. A group that is
+    /// not there has none.
+    fn addresses(
+        &mut self,
+        tenant: TenantId,
+        of: GroupId,
+        kind: Option<AddressType>,
+    ) -> Result<Vec<Address>, StoreError>;
     /// Every tenant, in order of names.
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError>;
     /// The tenant of this name.
@@ -164,7 +172,7 @@ pub trait Reader {
 /// A transaction: what its closure does becomes durable as a whole or not at all.
 pub trait Transaction: Reader {
     /// Applies the writes of one plan under the tenant's next revision, which is returned. Stamps every
-    /// written group with that revision and `at`, and moves the id counter past assigned ids. Never
+    /// written group with that revision and `at`, and moves the id counters past assigned ids. Never
     /// called with an empty list. References or ids that are taken, and groups that are not as a write
     /// takes them to be, are [`StoreError::Conflict`]: the plan missed a race.
     fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError>;

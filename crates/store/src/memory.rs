@@ -1,6 +1,7 @@
 //! The reference engine: the contract in its simplest form. The oracle that other engines are compared
 //! with; never shipped.
 
+mod addresses;
 mod attributes;
 
 use std::collections::{BTreeMap, HashSet};
@@ -10,13 +11,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use directory::write::Content;
 use directory::{
-    Ancestor, AttributeDefinition, AttributeKey, ChangePlace, Changes, DefinitionFilter, DefinitionSnapshot,
-    DefinitionWrite, EffectiveValue, ExternalReference, Failure, Filter, Found, Group, GroupId, GroupView,
-    HierarchyNeeds, IdOrigin, Listed, LookupKey, Needs, Numbered, NumberedPage, Page, Place, Reach,
-    RecordedRun, ReferenceKey, RunFilter, RunId, RunList, RunPage, SearchPage, SearchPlace, Slice, Sliced,
-    Snapshot, Stamp, TenantId, Timestamp, Tree, TreePage, TreePlace, Words, Write,
+    Address, AddressType, Ancestor, AttributeDefinition, AttributeKey, ChangePlace, Changes,
+    DefinitionFilter, DefinitionSnapshot, DefinitionWrite, EffectiveValue, ExternalReference, Failure,
+    Filter, Found, Group, GroupId, GroupView, HierarchyNeeds, IdOrigin, Listed, LookupKey, Needs, Numbered,
+    NumberedPage, Page, Place, Reach, RecordedRun, ReferenceKey, RunFilter, RunId, RunList, RunPage,
+    SearchPage, SearchPlace, Slice, Sliced, Snapshot, Stamp, TenantId, Timestamp, Tree, TreePage, TreePlace,
+    Words, Write,
 };
 
+use self::addresses::Addresses;
 use crate::free_ids::free_ids;
 use crate::{
     AccessKey, Done, ReadJob, Reader, Store, StoreError, StoredAnswer, Tenant, Transaction, WriteJob,
@@ -46,6 +49,7 @@ struct TenantState {
     next_id: i64,
     groups: BTreeMap<GroupId, Group>,
     attributes: attributes::Attributes,
+    addresses: Addresses,
 }
 
 impl Memory {
@@ -171,6 +175,7 @@ impl Reader for State {
             free_ids(first, needs.fresh_ids, |id| Ok::<_, Infallible>(taken.range(id..).next().copied()));
         seen.free_ids = free;
         self.tenants.get(&tenant).inspect(|found| found.attributes.look(needs, &mut seen));
+        self.kept(tenant).inspect(|kept| kept.see(needs, &mut seen));
         Ok(seen)
     }
 
@@ -303,6 +308,15 @@ impl Reader for State {
         views.truncate(limit);
         let last = views.last().filter(|_| more).map(ChangePlace::after);
         Ok(Some(Changes { views, next: last.unwrap_or(ChangePlace::end_of(revision)), more }))
+    }
+
+    fn addresses(
+        &mut self,
+        tenant: TenantId,
+        of: GroupId,
+        kind: Option<AddressType>,
+    ) -> Result<Vec<Address>, StoreError> {
+        Ok(self.kept(tenant).map_or_else(Vec::new, |kept| kept.of(of, kind)))
     }
 
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
@@ -448,8 +462,8 @@ impl Transaction for State {
         }
         let id = TenantId(self.tenants.keys().next_back().map_or(1, |last| last.0 + 1));
         let tenant = Tenant { id, name: name.to_owned(), created_at: at, revision: 0 };
-        let (groups, attributes) = (BTreeMap::new(), attributes::Attributes::default());
-        let state = TenantState { tenant: tenant.clone(), next_id: 1, groups, attributes };
+        let (groups, attributes, addresses) = Default::default();
+        let state = TenantState { tenant: tenant.clone(), next_id: 1, groups, attributes, addresses };
         self.tenants.insert(id, state);
         Ok(Some(tenant))
     }
@@ -521,8 +535,9 @@ fn conflict(id: GroupId, why: &str) -> StoreError {
 impl TenantState {
     fn apply(&mut self, write: &Write, at: Timestamp) -> Result<(), StoreError> {
         match write {
-            Write::Create { id, id_origin, references, content, values } => {
+            Write::Create { id, id_origin, references, content, values, addresses } => {
                 self.attributes.write(*id, values)?;
+                self.addresses.apply(*id, addresses)?;
                 if *id_origin == IdOrigin::Assigned {
                     self.next_id = self.next_id.max(id.get() + 1);
                 }
@@ -532,8 +547,9 @@ impl TenantState {
                     Some(_) => Err(conflict(*id, "is stored already")),
                 }
             }
-            Write::Update { id, content, reference, added, values } => {
+            Write::Update { id, content, reference, added, values, addresses } => {
                 self.attributes.write(*id, values)?;
+                self.addresses.apply(*id, addresses)?;
                 let old = self.groups.get(id).ok_or_else(|| conflict(*id, "is not stored"))?;
                 let mut references = old.references.clone();
                 if let Some((from, to)) = reference {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::address::GENDER;
 use super::fault::Fault;
 use super::text::{Line, Notes};
 
@@ -83,6 +84,7 @@ impl<const KIND: u8> Choice<KIND> {
     pub const LETTERS: &'static str = match KIND {
         YES_NO => "YN",
         BUDGET => "YHN",
+        GENDER => "MFU",
         _ => "NYAUP",
     };
 
@@ -92,6 +94,11 @@ impl<const KIND: u8> Choice<KIND> {
             [letter] if Self::LETTERS.as_bytes().contains(letter) => Ok(Self(*letter)),
             _ => Err(Fault::NotAmong(Self::LETTERS)),
         }
+    }
+
+    /// The last letter: the default of genders.
+    pub fn last() -> Self {
+        Self(Self::LETTERS.as_bytes()[Self::LETTERS.len() - 1])
     }
 
     /// The letter.

@@ -136,6 +136,19 @@ pub enum Fault {
     NotAWord(&'static str),
     /// Only for attributes of other types.
     NotForType(AttributeType),
+    /// Not one of these words.
+    NotAmongWords(&'static [&'static str]),
+    /// Not a country of ISO 3166-1, such as `NL`.
+    NotACountry,
+    /// A code that another address of the group has.
+    CodeTaken,
+    /// More than one default of a type in one record.
+    SecondDefault,
+    /// More entries than a group may have.
+    TooManyEntries {
+        /// Entries allowed.
+        limit: usize,
+    },
     /// The value is nested too deeply.
     TooDeep {
         /// Levels allowed.
@@ -164,7 +177,7 @@ impl Fault {
             Self::Unknown { .. } => "UNKNOWN_FIELD",
             Self::TooManyMembers { .. } => "TOO_MANY_MEMBERS",
             Self::NotALanguage => "INVALID_LANGUAGE",
-            Self::NotAmong(_) | Self::NotAWord(_) => "NOT_IN_ENUM",
+            Self::NotAmong(_) | Self::NotAWord(_) | Self::NotAmongWords(_) => "NOT_IN_ENUM",
             Self::InvalidMoment => "INVALID_DATE",
             Self::InvalidId => "INVALID_ID",
             Self::AmbiguousParent => "AMBIGUOUS_PARENT",
@@ -177,6 +190,10 @@ impl Fault {
             Self::SameLanguage(_) => "SAME_LANGUAGE",
             Self::TooManyLanguages { .. } => "TOO_MANY_LANGUAGES",
             Self::NotForType(_) => "NOT_FOR_TYPE",
+            Self::NotACountry => "INVALID_COUNTRY",
+            Self::CodeTaken => "CODE_TAKEN",
+            Self::SecondDefault => "SECOND_DEFAULT",
+            Self::TooManyEntries { .. } => "TOO_MANY_ENTRIES",
             Self::TooDeep { .. } => "TOO_DEEP",
         }
     }
@@ -243,6 +260,17 @@ impl fmt::Display for Fault {
             }
             Self::NotAWord(words) => write!(formatter, "must be one of {words}"),
             Self::NotForType(kind) => write!(formatter, "is not for attributes of type {}", kind.as_str()),
+            Self::NotAmongWords(words) => write!(formatter, "must be one of {}", words.join(", ")),
+            Self::NotACountry => {
+                formatter.write_str("must be the two letters of a country of ISO 3166-1, such as NL")
+            }
+            Self::CodeTaken => formatter.write_str("belongs to another address of the group"),
+            Self::SecondDefault => {
+                formatter.write_str("makes a second default of one type: send Y for one address of each type")
+            }
+            Self::TooManyEntries { limit } => {
+                write!(formatter, "would be one too many, at most {limit} are allowed in a group")
+            }
             Self::TooDeep { limit } => {
                 write!(formatter, "is nested too deeply, at most {limit} levels are allowed")
             }

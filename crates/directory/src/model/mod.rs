@@ -1,5 +1,6 @@
 //! The nouns: a type for every value, each with one `parse` that is the only way in from outside.
 
+mod address;
 mod attribute;
 mod details;
 mod fault;
@@ -9,6 +10,9 @@ mod reference;
 mod text;
 mod value;
 
+pub use address::{
+    Address, AddressCode, AddressContent, AddressId, AddressLine, AddressType, Country, GENDER, Gender, Lines,
+};
 pub use attribute::{
     AttributeClass, AttributeDefinition, AttributeFlags, AttributeId, AttributeKey, AttributeName,
     AttributeType, Localised, localised_from_stored, localised_to_stored,

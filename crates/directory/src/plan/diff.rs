@@ -1,10 +1,9 @@
 //! What changes, and that nothing changes: a record that asks for what is stored writes nothing
 //! (rules §3). Stored values are compared, never memories of earlier requests, so drift is repaired.
 
-use super::details;
 use super::hierarchy::Placement;
 use super::resolve::{Resolution, Target, created_reference};
-use super::values::Settled;
+use super::{addresses, details, values};
 use crate::batch::Batch;
 use crate::clock::IdSource;
 use crate::directive::{Directive, LookupKey, ParentKey, Patch};
@@ -31,6 +30,13 @@ pub(super) fn ids(
     batch.records.iter().enumerate().map(id).collect()
 }
 
+/// What a record does beside its group's own fields.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    pub(super) values: values::Settled,
+    pub(super) addresses: addresses::Done,
+}
+
 /// Where a record's group will lie.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Parent {
@@ -55,11 +61,11 @@ pub(super) fn diff(
     target: Target<'_>,
     id: Option<GroupId>,
     parent: Parent,
-    values: Settled,
+    beside: Beside,
     seen: &Snapshot,
 ) -> (Option<Write>, RecordOutcome) {
     match (target, id, &directive.name) {
-        (Target::Stored(group), ..) => update(directive, group, parent, values, seen),
+        (Target::Stored(group), ..) => update(directive, group, parent, beside, seen),
         (Target::New, Some(id), name) => {
             let content = Content {
                 // Resolve saw to it that there is one where one is needed.
@@ -72,7 +78,7 @@ pub(super) fn diff(
                 photo_url: after(&directive.photo_url, None),
                 details: details::after(directive.details.as_deref(), None),
             };
-            create(directive, id, content, values, seen)
+            create(directive, id, content, beside, seen)
         }
         // A good record that creates has an id, and nothing is known of one that does neither.
         (Target::New | Target::Unwanted | Target::Unknown, ..) => unreachable!("a good create has an id"),
@@ -83,7 +89,7 @@ fn create(
     directive: &Directive,
     id: GroupId,
     content: Content,
-    values: Settled,
+    beside: Beside,
     seen: &Snapshot,
 ) -> (Option<Write>, RecordOutcome) {
     let id_origin = match directive.key {
@@ -98,16 +104,19 @@ fn create(
         .map(|existing| Warning::SimilarReferenceExists { existing: existing.clone() })
         .into_iter()
         .collect();
-    let write = Write::Create { id, id_origin, references, content, values: values.writes };
+    let Beside { values, addresses } = beside;
+    let (values, addresses) = ((values.writes, values.outcomes), (addresses.writes, addresses.outcomes));
+    let write =
+        Write::Create { id, id_origin, references, content, values: values.0, addresses: addresses.0 };
     let outcome = RecordOutcome::of(RecordResult::Created { id });
-    (Some(write), RecordOutcome { warnings, values: values.outcomes, ..outcome })
+    (Some(write), RecordOutcome { warnings, values: values.1, addresses: addresses.1, ..outcome })
 }
 
 fn update(
     directive: &Directive,
     group: &Group,
     parent: Parent,
-    values: Settled,
+    Beside { values, addresses }: Beside,
     seen: &Snapshot,
 ) -> (Option<Write>, RecordOutcome) {
     let parent = match parent {
@@ -120,9 +129,14 @@ fn update(
     added.retain(|reference| !group.references.contains(reference));
     let mut changes = changes(directive, group, parent, reference.as_ref(), &added, seen);
     changes.extend(values.changes);
+    changes.extend(addresses.changes);
+    let told = |result| RecordOutcome {
+        values: values.outcomes,
+        addresses: addresses.outcomes,
+        ..RecordOutcome::of(result)
+    };
     if changes.is_empty() {
-        let result = RecordResult::Unchanged { id: group.id };
-        return (None, RecordOutcome { values: values.outcomes, ..RecordOutcome::of(result) });
+        return (None, told(RecordResult::Unchanged { id: group.id }));
     }
     let content = Content {
         name: directive.name.clone().unwrap_or_else(|| group.name.clone()),
@@ -137,8 +151,9 @@ fn update(
         .map(|(from, to)| Warning::SourceChanged { from: from.clone(), to: to.clone() });
     let warnings = warnings.collect();
     let result = RecordResult::Updated { id: group.id, changes };
-    let write = Write::Update { id: group.id, content, reference, added, values: values.writes };
-    (Some(write), RecordOutcome { warnings, values: values.outcomes, ..RecordOutcome::of(result) })
+    let (values, addresses) = (values.writes, addresses.writes);
+    let write = Write::Update { id: group.id, content, reference, added, values, addresses };
+    (Some(write), RecordOutcome { warnings, ..told(result) })
 }
 
 /// Adds those that are not there yet.

@@ -4,6 +4,7 @@
 //! `resolve` (which group a record means; required fields, duplicates, ambiguity, archived matches),
 //! `hierarchy` (parents, cycles, depth), `diff` (what changes); for archiving and restoring, `life`.
 
+mod addresses;
 mod definitions;
 mod details;
 mod diff;
@@ -80,6 +81,7 @@ fn upsert(
     let placements = hierarchy::settle(&batch, seen, &mut resolution, cx.depth_limit);
     let ids = diff::ids(&batch, &resolution, cx.ids);
     let mut writes = Vec::new();
+    let mut next_address = seen.next_address;
     let records = resolution.records.into_iter().enumerate().map(|(index, resolved)| {
         let meant = resolved.target.id();
         let failed = |failures| RecordOutcome { meant, ..RecordOutcome::of(RecordResult::Failed(failures)) };
@@ -91,8 +93,11 @@ fn upsert(
             return RecordOutcome::of(RecordResult::Skipped);
         }
         let parent = diff::parent(placements[index], &ids);
-        let judged = values::Settled::new(resolved.values);
-        let (write, mut outcome) = diff::diff(directive, resolved.target, ids[index], parent, judged, seen);
+        let beside = diff::Beside {
+            values: values::Settled::new(resolved.values),
+            addresses: resolved.addresses.commit(&mut next_address),
+        };
+        let (write, mut outcome) = diff::diff(directive, resolved.target, ids[index], parent, beside, seen);
         writes.extend(write);
         let suppressed = std::mem::take(&mut suppressed[index]).into_iter();
         outcome.warnings.extend(suppressed.map(|field| Warning::Suppressed { field }));

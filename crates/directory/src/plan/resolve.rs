@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::addresses;
 use super::values::{self, Judged};
 use crate::batch::{Batch, Expected, Intent, Record, key_of};
 use crate::directive::LookupKey;
@@ -40,6 +41,8 @@ pub(super) struct Resolved<'a> {
     pub(super) failures: Vec<Failure>,
     /// What its entries of attributes come to.
     pub(super) values: Vec<Result<Judged, Failure>>,
+    /// What its entries of addresses come to.
+    pub(super) addresses: addresses::Settled<'a>,
 }
 
 /// What is known of all records.
@@ -71,6 +74,9 @@ pub(super) fn resolve<'a>(batch: &Batch, seen: &'a Snapshot) -> Resolution<'a> {
         if resolved.failures.is_empty() {
             resolved.failures.extend(unfit_match(record, resolved.target, batch, seen));
         }
+        if resolved.failures.is_empty() {
+            settle_addresses(record, resolved, batch, seen);
+        }
     }
     Resolution { records, creators: HashMap::new() }
 }
@@ -81,6 +87,23 @@ impl Resolution<'_> {
         self.creators = creators(batch, &self.records);
         reject_claims(batch, seen, &self.creators, &mut self.records);
         self
+    }
+}
+
+/// What becomes of the addresses of a record's group. Entries that fail take the record with them, unless the
+/// batch tells them apart.
+fn settle_addresses<'a>(record: &Record, resolved: &mut Resolved<'a>, batch: &Batch, seen: &'a Snapshot) {
+    let entries = record.as_ref().map_or(&[][..], |directive| &directive.addresses);
+    let stored = match resolved.target {
+        _ if entries.is_empty() => return,
+        Target::Stored(group) => seen.addresses(group.id),
+        Target::New => &[],
+        Target::Unwanted | Target::Unknown => return,
+    };
+    resolved.addresses = addresses::settle(entries, stored);
+    if !batch.terms.entries_apart {
+        resolved.failures.extend(resolved.addresses.failures().cloned());
+        resolved.failures.sort_by_key(Failure::code);
     }
 }
 
@@ -143,7 +166,7 @@ fn resolve_one<'a>(record: &Record, batch: &Batch, seen: &'a Snapshot) -> Resolv
         failures.extend(values.iter().filter_map(|judged| judged.as_ref().err().cloned()));
     }
     failures.sort_by_key(Failure::code);
-    Resolved { target, failures, values }
+    Resolved { target, failures, values, addresses: addresses::Settled::default() }
 }
 
 /// What two records have in common when they mean one group.

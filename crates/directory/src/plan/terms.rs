@@ -59,6 +59,7 @@ fn suppress(directive: &mut Directive, group: &Group, terms: &Terms) -> Vec<Fiel
             | Field::References
             | Field::AttributeEntry(_)
             | Field::Attribute(_)
+            | Field::Address(..)
             | Field::Other(_) => false,
         };
         note(field, taken);

@@ -1,6 +1,6 @@
 //! Random directories and random hostile batches over a small space of keys, so that records collide.
 
-use directory::model::{Choice, Language, Line, Notes};
+use directory::model::{Choice, Country, Language, Line, Lines, Notes};
 use directory::*;
 use proptest::collection::vec;
 use proptest::option;
@@ -50,6 +50,12 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
         // Archived last: living groups may lie below.
         for id in archived {
             world.archive(id);
+        }
+        let ids: Vec<GroupId> = world.groups.keys().copied().collect();
+        for (index, code) in [None, Some("a"), Some("b"), None, Some("d")].into_iter().enumerate() {
+            if let Some(group) = ids.get(index % ids.len().clamp(1, 3)) {
+                world.add_address(*group, code, index < 2);
+            }
         }
         // Given ids may lie above the counter; the counter may lie anywhere.
         world.next_id = next_id;
@@ -108,9 +114,21 @@ fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
         option::weighted(0.3, details()),
         vec(reference(), 0..2),
         (option::weighted(0.2, lookup_key(Kind::Reference)), patches()),
+        prop_oneof![3 => Just(Vec::new()), 1 => addresses()],
     )
         .prop_map(
-            move |(key, source, name, description, parent, photo_url, details, references, (too, values))| {
+            move |(
+                key,
+                source,
+                name,
+                description,
+                parent,
+                photo_url,
+                details,
+                references,
+                (too, values),
+                addresses,
+            )| {
                 Directive {
                     key,
                     source: source.filter(|_| kind == Kind::Key || references.is_empty()),
@@ -122,9 +140,56 @@ fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
                     details: details.map(Box::new),
                     references: if kind == Kind::Id { references } else { Vec::new() },
                     values,
+                    addresses,
                 }
             },
         )
+}
+
+/// Entries that can be repeated: each names its address by a code, or by an id that is all that is asked.
+pub(crate) fn addresses() -> impl Strategy<Value = Vec<AddressDirective>> {
+    let code = || prop::sample::select(&["a", "b", "c", "d"][..]).prop_map(AddressCode::from_stored);
+    let put = move || address_patch(code().prop_map(AddressKey::Code).boxed());
+    let id = || (1..6i64).prop_map(|number| AddressId::new(number).expect("small"));
+    let by_id = (address_patch(id().prop_map(AddressKey::Id).boxed()), patch(code().boxed()))
+        .prop_map(|(patch, code)| AddressPatch { code, ..patch });
+    prop_oneof![
+        6 => vec(put().prop_map(|patch| AddressDirective::Put(Box::new(patch))), 0..6),
+        1 => by_id.prop_map(|patch| vec![AddressDirective::Put(Box::new(patch))]),
+    ]
+}
+
+/// Entries of every kind, also those that no request can repeat.
+pub(crate) fn any_addresses() -> impl Strategy<Value = Vec<AddressDirective>> {
+    let key = prop_oneof![
+        Just(AddressKey::New),
+        (1..6i64).prop_map(|number| AddressKey::Id(AddressId::new(number).expect("small"))),
+    ];
+    let code = prop::sample::select(&["a", "b", "c", "d"][..]).prop_map(AddressCode::from_stored);
+    let other = (address_patch(key.boxed()), patch(code.boxed()))
+        .prop_map(|(patch, code)| AddressDirective::Put(Box::new(AddressPatch { code, ..patch })));
+    let delete =
+        (1..6i64).prop_map(|number| AddressDirective::Delete(AddressId::new(number).expect("small")));
+    (addresses(), vec(prop_oneof![3 => other, 1 => delete], 0..5))
+        .prop_map(|(some, more)| [some, more].concat())
+        .prop_shuffle()
+}
+
+fn address_patch(key: BoxedStrategy<AddressKey>) -> impl Strategy<Value = AddressPatch> {
+    let line = || patch(prop::sample::select(&["x", "y"][..]).prop_map(Line::from_stored).boxed());
+    let kind = option::weighted(0.8, prop::sample::select(&AddressType::ALL[..2]));
+    let country = option::weighted(0.9, Just(Country::parse("nl").expect("a country")));
+    (key, kind, country, option::of(any::<bool>()), line(), line(), line()).prop_map(
+        |(key, kind, country, is_default, street, city, region)| {
+            let mut lines = Lines::default();
+            // Most have both of the lines that a create needs.
+            let street = if street == Patch::Clear { Patch::Set(Line::from_stored("z")) } else { street };
+            *lines.get_mut(AddressLine::Street) = street;
+            *lines.get_mut(AddressLine::City) = city;
+            *lines.get_mut(AddressLine::Region) = region;
+            AddressPatch { kind, country, is_default, lines, ..AddressPatch::new(key) }
+        },
+    )
 }
 
 fn reference() -> impl Strategy<Value = ExternalReference> {

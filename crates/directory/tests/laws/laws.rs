@@ -79,7 +79,12 @@ fn told(batch: &Batch, plan: &Plan, index: usize) -> String {
                 .collect::<Vec<_>>()
         ),
     };
-    format!("{told} {:?} {:?}", outcome.warnings, outcome.values)
+    let addresses = outcome.addresses.iter().map(|address| match address {
+        AddressOutcome::Created { .. } => "created".to_owned(),
+        other => format!("{other:?}"),
+    });
+    let addresses: Vec<String> = addresses.collect();
+    format!("{told} {:?} {:?} {addresses:?}", outcome.warnings, outcome.values)
 }
 
 /// The directory with each group under its references or, having none, its id; assigned ids taken out.
@@ -91,6 +96,10 @@ fn by_name(world: &World) -> BTreeMap<String, String> {
     let entry = |group: &Group| {
         let of_life = (group.archived_at, world.values.get(&group.id));
         let state = (&group.name, &group.description, group.parent.map(name), &group.photo_url, of_life);
+        let mut addresses: Vec<_> =
+            world.addresses(group.id).iter().map(|address| format!("{:?}", address.content)).collect();
+        addresses.sort();
+        let state = (state, addresses);
         (name(group.id), format!("{state:?}"))
     };
     world.groups.values().map(entry).collect()
@@ -168,6 +177,17 @@ proptest! {
                 (RecordResult::Skipped, RecordResult::Skipped) => {}
                 (first, second) => prop_assert!(false, "{:?} became {:?}", first, second),
             }
+            prop_assert_eq!(first.addresses.len(), second.addresses.len());
+            for (first, second) in first.addresses.iter().zip(&second.addresses) {
+                let (AddressOutcome::Created { id }
+                | AddressOutcome::Updated { id }
+                | AddressOutcome::Unchanged { id }) = first
+                else {
+                    prop_assert_eq!(first, second);
+                    continue;
+                };
+                prop_assert_eq!(second, &AddressOutcome::Unchanged { id: *id });
+            }
         }
     }
 
@@ -188,6 +208,7 @@ proptest! {
                     }
                     prop_assert_eq!(&world.groups[&id], &stored);
                     prop_assert_eq!(world.values.get(&id), after.values.get(&id));
+                    prop_assert_eq!(world.addresses(id), after.addresses(id));
                 }
             }
         }
@@ -224,6 +245,7 @@ proptest! {
             }
             more.groups.insert(group.id, group.clone());
             world.add_ancestors(group.id, &mut more);
+            world.add_addresses(group.id, &mut more);
         }
         for definition in attributes() {
             more.attributes.insert(AttributeKey::Id(definition.id), definition);

@@ -3,6 +3,7 @@
 //!
 //! 10,000 cases each; `PROPTEST_CASES` sets another number.
 
+mod addresses;
 mod attributes;
 mod generate;
 mod laws;

@@ -95,8 +95,13 @@ fn with_values(key: &str, name: &str) -> Directive {
 }
 
 /// Codes that an unconditional upsert never sees.
-const OF_OTHER_INTENTS: [Code; 4] =
-    [Code::GroupNotFound, Code::PreconditionFailed, Code::ReferenceTaken, Code::GroupHasChildren];
+const OF_OTHER_INTENTS: [Code; 5] = [
+    Code::GroupNotFound,
+    Code::PreconditionFailed,
+    Code::AddressNotFound,
+    Code::ReferenceTaken,
+    Code::GroupHasChildren,
+];
 
 /// Intent, condition, first record, keys of the others, main code.
 type Step<'s> = (Intent, Option<Expected>, Record, Vec<&'s str>, &'s str);
@@ -143,7 +148,8 @@ fn each_repair_shows_the_next_code_of_every_intent() {
         (Intent::Upsert, Some(Expected::Absent), Ok(directive("a", None)), vec![], "PRECONDITION_FAILED"),
         (Intent::Upsert, Some(Expected::Absent), Ok(directive("new", None)), vec![], ""),
         (Intent::Upsert, Some(Expected::Stored), Ok(directive("new", None)), vec![], "PRECONDITION_FAILED"),
-        (Intent::Update, never.clone(), Ok(claiming(5, "A", "twice")), vec![], "PRECONDITION_FAILED"),
+        (Intent::Update, never.clone(), Ok(deleting(plain("a"))), vec![], "PRECONDITION_FAILED"),
+        (Intent::Update, at(5, 0), Ok(deleting(claiming(5, "A", "twice"))), vec![], "ADDRESS_NOT_FOUND"),
         (Intent::Update, at(5, 0), Ok(claiming(5, "A", "twice")), vec![], "CONFLICT"),
         (Intent::Update, at(5, 0), Ok(claiming(5, "", "b")), vec![], "CONFLICT"),
         (Intent::Update, at(5, 0), Ok(claiming(5, "", "a")), vec![], ""),
@@ -180,6 +186,12 @@ fn claiming(id: i64, source: &str, key: &str) -> Directive {
         ExternalReference { source: Source::from_stored(source), key: ReferenceKey::from_stored(key) };
     let key = LookupKey::Id(GroupId::new(id).expect("small"));
     Directive { references: vec![reference], ..Directive::new(key) }
+}
+
+/// The same, taking away an address that no group has.
+fn deleting(directive: Directive) -> Directive {
+    let entry = AddressDirective::Delete(AddressId::new(9).expect("small"));
+    Directive { addresses: vec![entry], ..directive }
 }
 
 /// What archiving and restoring many at once comes to: rules §4 and §5, one rule a line.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use directory::model::{Country, Gender, Line, Lines, Notes};
 use directory::write::Content;
 use directory::*;
 
@@ -16,6 +17,8 @@ pub(crate) struct World {
     pub(crate) values: BTreeMap<GroupId, BTreeMap<AttributeId, Parts>>,
     pub(crate) next_id: i64,
     pub(crate) revision: i64,
+    pub(crate) addresses: BTreeMap<(GroupId, AddressId), Address>,
+    pub(crate) next_address: AddressId,
 }
 
 impl World {
@@ -48,6 +51,28 @@ impl World {
         id
     }
 
+    /// Adds an address.
+    pub(crate) fn add_address(&mut self, group: GroupId, code: Option<&str>, is_default: bool) -> AddressId {
+        let id = self.next_address;
+        let mut lines = Lines::default();
+        for line in AddressLine::ALL.into_iter().filter(|line| line.is_required()) {
+            *lines.get_mut(line) = Line::from_stored("stored");
+        }
+        let content = AddressContent {
+            code: code.map(AddressCode::from_stored),
+            kind: AddressType::Delivery,
+            country: Country::parse("BE").expect("a country"),
+            gender: Gender::last(),
+            icp: false,
+            is_default,
+            lines,
+            notes: Notes::default(),
+        };
+        self.next_address = id.next();
+        self.addresses.insert((group, id), Address { id, content });
+        id
+    }
+
     pub(crate) fn archive(&mut self, id: GroupId) {
         self.groups.get_mut(&id).expect("a stored group").archived_at = Some(Timestamp(0));
     }
@@ -77,6 +102,10 @@ impl World {
         }
         attributes::look(self, &needs, &mut seen);
         seen.free_ids = self.free_ids(needs.fresh_ids);
+        seen.next_address = self.next_address;
+        for id in needs.addresses_of.iter().flat_map(|key| self.find(key)) {
+            self.add_addresses(id, &mut seen);
+        }
         let hierarchy = needs_hierarchy(batch, &seen);
         for id in &hierarchy.ancestors_of {
             self.add_ancestors(*id, &mut seen);
@@ -88,6 +117,17 @@ impl World {
         seen.descendants = hierarchy.descendants_of.iter().map(below).collect();
         seen.heights = hierarchy.heights_of.iter().map(|id| (*id, self.height(*id, &movers))).collect();
         seen
+    }
+
+    pub(crate) fn addresses(&self, of: GroupId) -> Vec<Address> {
+        self.addresses.iter().filter(|((group, _), _)| *group == of).map(|(_, found)| found.clone()).collect()
+    }
+
+    pub(crate) fn add_addresses(&self, of: GroupId, seen: &mut Snapshot) {
+        let found = self.addresses(of);
+        if !found.is_empty() {
+            seen.addresses.insert(of, found);
+        }
     }
 
     fn add_similar(&self, key: &LookupKey, seen: &mut Snapshot) {
@@ -158,7 +198,7 @@ impl World {
         self.revision += i64::from(!writes.is_empty());
         for write in writes {
             match write {
-                Write::Create { id, id_origin, references, content, values } => {
+                Write::Create { id, id_origin, references, content, values, addresses } => {
                     if *id_origin == IdOrigin::Assigned {
                         self.next_id = self.next_id.max(id.get());
                     }
@@ -178,8 +218,10 @@ impl World {
                     assert!(self.groups.insert(*id, group).is_none(), "id {id} is taken");
                     self.hold(*id, content);
                     attributes::apply(self, *id, values);
+                    self.keep_addresses(*id, addresses);
                 }
-                Write::Update { id, content, reference, added, values } => {
+                Write::Update { id, content, reference, added, values, addresses } => {
+                    self.keep_addresses(*id, addresses);
                     self.hold(*id, content);
                     attributes::apply(self, *id, values);
                     if let Some((from, to)) = reference {
@@ -200,6 +242,26 @@ impl World {
                     group.revision = self.revision;
                 }
             }
+        }
+    }
+
+    fn keep_addresses(&mut self, of: GroupId, writes: &[AddressWrite]) {
+        let mut named = HashSet::new();
+        for write in writes {
+            let (id, known) = match write {
+                AddressWrite::Add(address) => {
+                    self.next_address = self.next_address.max(address.id.next());
+                    let all = self.addresses.keys().any(|(_, id)| *id == address.id);
+                    assert!(!all, "address {} is taken", address.id);
+                    (address.id, self.addresses.insert((of, address.id), *address.clone()).is_none())
+                }
+                AddressWrite::Replace(address) => {
+                    let before = self.addresses.insert((of, address.id), *address.clone());
+                    (address.id, before.is_some_and(|before| before != **address))
+                }
+                AddressWrite::Remove(id) => (*id, self.addresses.remove(&(of, *id)).is_some()),
+            };
+            assert!(known && named.insert(id), "address {id} is not as the write takes it to be");
         }
     }
 

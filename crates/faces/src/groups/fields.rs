@@ -176,6 +176,7 @@ pub(super) fn wire_name(field: &Field) -> &str {
         // This contract has none of them, so that no record of it can be at fault there.
         Field::Detail(_) => "details",
         Field::AttributeEntry(_) | Field::Attribute(_) => "attributes",
+        Field::Address(..) => "addresses",
         Field::Other(name) => name,
     }
 }

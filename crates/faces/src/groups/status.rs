@@ -36,6 +36,7 @@ pub(super) const fn of_failure(code: Code) -> (u16, &'static str) {
         Code::AmbiguousGroupIdentifier => (409, "More than one group has this key"),
         Code::GroupNotFound => (404, "No such group"),
         Code::ArchivedGroupExists => (409, "The group is archived"),
+        Code::AddressNotFound => (404, "No such address"),
         Code::ReferenceTaken => (409, "Another group has this key"),
         Code::PreconditionFailed => (412, "The group is in another state"),
         Code::ParentIsSelf => (422, "The group cannot be its own parent"),

@@ -295,6 +295,8 @@ pub(super) fn error(failure: &Failure) -> ErrorLine<'_> {
         | Failure::GroupNotFound
         | Failure::ArchivedGroupExists { .. }
         | Failure::PreconditionFailed
+        | Failure::AddressNotFound { .. }
+        | Failure::DuplicateAddress { .. }
         | Failure::ReferenceTaken { .. }
         | Failure::ParentIsSelf
         | Failure::ArchivedParentGroup => line,
@@ -334,6 +336,10 @@ fn message(failure: &Failure) -> String {
         Failure::GroupNotFound => format!("No group has this {key}."),
         Failure::PreconditionFailed => {
             "The group is not in the state that If-Match or If-None-Match asks for: read it again.".into()
+        }
+        Failure::AddressNotFound { id, .. } => format!("The group has no address {id}."),
+        Failure::DuplicateAddress { .. } => {
+            "Another entry of the record means the same address; send one entry for each address.".into()
         }
         Failure::ReferenceTaken { id } => {
             format!("Another group (id {id}) has this {key} in this system already.")

@@ -2,6 +2,8 @@
 
 use directory::{Detail, Field};
 
+use super::addresses::path_of;
+
 /// The fields that a usergroup has beside its keys, attributes and addresses, with the domain's words for them.
 pub(super) const FIELDS: [(&str, Field); 12] = [
     ("name", Field::Name),
@@ -35,6 +37,7 @@ pub(super) fn wire_name(field: &Field, key: &'static str) -> String {
         Field::AttributeEntry(entry) => format!("attributes[{entry}]"),
         Field::Attribute(name) => format!("attributes.{name}"),
         Field::Other(name) => name.to_string(),
+        Field::Address(entry, field) => path_of(*entry, field),
         field => FIELDS.iter().find(|(_, known)| known == field).map_or("", |(name, _)| name).to_owned(),
     }
 }

@@ -17,6 +17,7 @@
 //! | `parent` by id and by sourceId must mean one usergroup, else `AMBIGUOUS_PARENT` | `usergroups::parents` of the server |
 //! | a search for a name finds beginnings of words, without case and accents | `usergroups::search` of the server |
 
+mod addresses;
 mod definitions;
 mod directives;
 mod error_pages;
@@ -31,6 +32,10 @@ mod status;
 mod values;
 mod write;
 
+pub use addresses::{
+    AddressCall, address_type, delete_address, read_address, read_addresses, update_address, write_address,
+    write_addresses, write_list,
+};
 pub use definitions::{
     AttributeQuery, By as AttributeBy, DefinitionCall, Named as NamedAttribute, read_definitions,
     write_attribute, write_definitions, write_found_attributes,

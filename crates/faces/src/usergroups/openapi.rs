@@ -5,6 +5,7 @@ use directory::model::{BUDGET, Choice, ORDER_LIST, YES_NO};
 use directory::{Batch, GroupId, ReferenceKey, Source};
 use serde_json::{Map, Value, json};
 
+use super::addresses;
 use super::directives::{OPERATIONS, SKIP_IF_NOT_EMPTY, known_fields};
 use super::read::By;
 use super::refusal::Refusal;
@@ -106,6 +107,9 @@ pub(crate) fn paths() -> Vec<(&'static str, Value)> {
             json!({ "get": one(), "patch": update(), "delete": delete() }),
         ),
     ]
+    .into_iter()
+    .chain(addresses::paths())
+    .collect()
 }
 
 /// The parameters of a path that names a usergroup.
@@ -134,12 +138,12 @@ pub(super) fn query(name: &str, description: &str, schema: &Value) -> Value {
     json!({ "name": name, "in": "query", "description": description, "schema": schema })
 }
 
-fn dry_run() -> Value {
+pub(super) fn dry_run() -> Value {
     let schema = json!({ "type": "boolean", "default": false });
     query("dryRun", "true answers what the call would do, and writes nothing.", &schema)
 }
 
-fn idempotency_key() -> Value {
+pub(super) fn idempotency_key() -> Value {
     described::idempotency_key()
 }
 
@@ -162,7 +166,7 @@ fn id() -> Value {
     json!({ "type": "integer", "minimum": 1, "maximum": GroupId::MAX.get() })
 }
 
-fn letters(letters: &str) -> Value {
+pub(super) fn letters(letters: &str) -> Value {
     let letters: Vec<String> = letters.chars().map(String::from).collect();
     json!({ "enum": letters })
 }
@@ -194,6 +198,7 @@ fn fields() -> Value {
         "orderListAllowAll": letters(Choice::<ORDER_LIST>::LETTERS),
         "sourceId": text(1, ReferenceKey::MAX_CHARACTERS),
         "source": text(0, Source::MAX_CHARACTERS),
+        "addresses": addresses::of_item(),
     })
 }
 
@@ -242,7 +247,7 @@ fn bulk_request(by: By) -> Value {
     closed(&json!({ "usergroups": list, "directives": directives(by) }), &["usergroups"])
 }
 
-fn enveloped(data: &Value) -> Value {
+pub(super) fn enveloped(data: &Value) -> Value {
     let messages = json!({ "type": "array", "items": { "type": "string" } });
     let count = json!({ "type": "integer", "minimum": 0 });
     let properties =
@@ -368,6 +373,9 @@ pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
         ("UsergroupPage", numbered()),
         ("UsergroupError", error()),
     ]
+    .into_iter()
+    .chain(addresses::schemas())
+    .collect()
 }
 
 fn bulk(by: By) -> Value {

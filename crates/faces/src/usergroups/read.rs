@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use directory::model::{Choice, JsonType};
 use directory::{
-    Batch, DetailsPatch, Directive, ExternalReference, Fault, GroupId, LookupKey, Name, ParentKey, Patch,
-    Record, ReferenceKey, Source, Terms, ValuePatch,
+    AddressDirective, Batch, DetailsPatch, Directive, ExternalReference, Fault, GroupId, LookupKey, Name,
+    ParentKey, Patch, Record, ReferenceKey, Source, Terms, ValuePatch,
 };
 
+use super::addresses;
 use super::directives::{self, DIRECTIVES};
 use super::fields::{ID, PARENT, SOURCE, SOURCE_ID};
 use super::json::{Member, elements, members};
@@ -22,7 +23,6 @@ use crate::groups::{Bounds, Handling, parameters};
 /// The list of a bulk call.
 pub(super) const USERGROUPS: &str = "usergroups";
 const ATTRIBUTES: &str = "attributes";
-const ADDRESSES: &str = "addresses";
 
 /// How the items of a bulk call are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -355,7 +355,7 @@ impl<'a, 'b> Item<'a, 'b> {
     }
 
     /// A text that `null` clears.
-    fn patch<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Fault>) -> Patch<T> {
+    pub(super) fn patch<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Fault>) -> Patch<T> {
         match self.take(name) {
             None => Patch::Keep,
             Some(json) if json_type(json) == JsonType::Null => Patch::Clear,
@@ -363,9 +363,14 @@ impl<'a, 'b> Item<'a, 'b> {
         }
     }
 
-    fn choice<const KIND: u8>(&mut self, name: &str) -> Option<Choice<KIND>> {
+    /// A member's text that cannot be cleared.
+    pub(super) fn once<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
         let json = self.take(name)?;
-        self.set(name, json, Choice::parse)
+        self.set(name, json, parse)
+    }
+
+    pub(super) fn choice<const KIND: u8>(&mut self, name: &str) -> Option<Choice<KIND>> {
+        self.once(name, Choice::parse)
     }
 
     /// What the item asks for, once its key was taken. `None` if it has no good key, which is a violation.
@@ -394,13 +399,14 @@ impl<'a, 'b> Item<'a, 'b> {
         };
         let details = (details != DetailsPatch::default()).then(|| Box::new(details));
         let (parent, parent_too) = self.parent();
-        let values = self.parts();
+        let (values, addresses) = self.parts();
         self.refuse_others();
         let references = references.into_iter().collect();
-        Some(Directive { name, details, parent, parent_too, references, values, ..Directive::new(key?) })
+        let directive = Directive::new(key?);
+        Some(Directive { name, details, parent, parent_too, references, values, addresses, ..directive })
     }
 
-    fn check_nesting(&mut self) {
+    pub(super) fn check_nesting(&mut self) {
         for (name, value) in &self.members {
             if beyond(value, MAX_NESTING).is_some() {
                 let place = Place::Member(&self.place, name);
@@ -443,10 +449,13 @@ impl<'a, 'b> Item<'a, 'b> {
     }
 
     /// Attributes and addresses.
-    fn parts(&mut self) -> Vec<ValuePatch> {
-        self.refuse(ADDRESSES);
-        let Some(json) = self.take(ATTRIBUTES) else { return Vec::new() };
-        values::read_entries(json, Place::Member(&self.place, ATTRIBUTES), self.schema)
+    fn parts(&mut self) -> (Vec<ValuePatch>, Vec<AddressDirective>) {
+        let (values, addresses) = (self.take(ATTRIBUTES), self.take(addresses::LIST));
+        let place = Place::Member(&self.place, ATTRIBUTES);
+        let values = values.map_or_else(Vec::new, |json| values::read_entries(json, place, self.schema));
+        let place = Place::Member(&self.place, addresses::LIST);
+        let addresses = addresses.map_or_else(Vec::new, |json| addresses::entries(json, place, self.schema));
+        (values, addresses)
     }
 }
 

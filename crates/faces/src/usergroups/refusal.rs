@@ -11,6 +11,7 @@ use super::fields::{ID, wire_name};
 use super::schema::Violations;
 use super::status::Line;
 use super::write::reason_of;
+use crate::groups::limits::{MAX_ECHO, shorten};
 use crate::groups::wire::to_json;
 use crate::groups::{Bounds, Refusal as Shared};
 
@@ -54,6 +55,13 @@ pub enum Refusal {
     NoAttribute(&'static str, String),
     /// The one definition of the request was not done: why, and what is said of it.
     Definition(DefinitionFailure, String),
+    /// The usergroup has no address of this id.
+    NoAddress {
+        /// As it was asked for.
+        id: String,
+        /// The id of the usergroup.
+        group: String,
+    },
     /// More than one usergroup has this sourceId, each of another source.
     Several(String),
     /// The one record of the request failed: with each fault, the main one first, and what is said of it.
@@ -105,6 +113,15 @@ struct Error<'a> {
 }
 
 impl Refusal {
+    /// As it is said where the path goes on below the usergroup.
+    #[must_use]
+    pub fn below(self) -> Self {
+        match self {
+            Self::Nobody(key, value) => Self::NoParent(key, value),
+            other => other,
+        }
+    }
+
     /// A key of the path, in the words of its caller.
     pub fn nobody(key: &LookupKey) -> Self {
         match key {
@@ -120,6 +137,11 @@ impl Refusal {
             Self::Nobody(key, value) => Self::NoParent(key, value),
             other => other,
         }
+    }
+
+    /// The usergroup has no address of this id, as it was asked for.
+    pub fn no_address(id: &str, group: GroupId) -> Self {
+        Self::NoAddress { id: shorten(id, MAX_ECHO).into(), group: group.to_string() }
     }
 
     /// No usergroup has this id.
@@ -196,6 +218,9 @@ impl Refusal {
                 say(text.clone());
                 error.reason = definitions::reason_of(failure);
                 error.field = failure.field().map(|field| definitions::wire_name(field).into());
+            }
+            Self::NoAddress { id, group } => {
+                say(format!("Address with id [{id}] not found for [Usergroup] with id [{group}]"));
             }
             Self::Several(value) => {
                 say(format!("Multiple usergroups with sourceId [{value}] found, name its source"));

@@ -20,6 +20,7 @@ const PAYLOAD: Line = Line(10017, "PayloadValidationError", 400, "VALIDATION_ERR
 const NOBODY: Line = Line(20006, "UsergroupNotFound", 404, "GROUP_NOT_FOUND");
 const NO_PARENT: Line = Line(20007, "ParentUsergroupNotFound", 404, "GROUP_NOT_FOUND");
 const NO_ATTRIBUTE: Line = Line(14001, "AttributeNotFound", 404, "ATTRIBUTE_NOT_FOUND");
+const NO_ADDRESS: Line = Line(90006, "AddressNotFound", 404, "ADDRESS_NOT_FOUND");
 const SEVERAL: Line = Line(20005, "UsergroupMultipleFound", 400, "AMBIGUOUS_GROUP_IDENTIFIER");
 
 /// The published names of what HTTP itself says, by status.
@@ -73,7 +74,12 @@ fn of_shared(shared: &Shared) -> Line {
 /// What a record that stands for itself is told: by its main fault.
 const fn of_failure(failure: &Failure) -> Line {
     match failure {
-        Failure::Validation { fault: Fault::AmbiguousParent, .. } => PAYLOAD,
+        Failure::Validation {
+            fault:
+                Fault::AmbiguousParent | Fault::CodeTaken | Fault::SecondDefault | Fault::TooManyEntries { .. },
+            ..
+        } => PAYLOAD,
+        Failure::AddressNotFound { .. } => NO_ADDRESS,
         Failure::ReferenceTaken { .. } => Line(20004, "UsergroupExists", 400, Code::ReferenceTaken.as_str()),
         Failure::AmbiguousGroupIdentifier { .. } => SEVERAL,
         // What is archived is in the recycle bin: this face does not find it.
@@ -81,6 +87,7 @@ const fn of_failure(failure: &Failure) -> Line {
         Failure::Validation { .. } | Failure::RequiredFieldMissing(_) => SCHEMA,
         Failure::AttributeNotFound { .. } => NO_ATTRIBUTE,
         Failure::DuplicateInRequest { .. }
+        | Failure::DuplicateAddress { .. }
         | Failure::PreconditionFailed
         | Failure::ParentIsSelf
         | Failure::ParentGroupNotFound { .. }
@@ -123,6 +130,7 @@ impl Refusal {
             Self::NoAttribute(..) => NO_ATTRIBUTE,
             Self::Definition(failure, _) => of_definition(failure),
             Self::Several(_) => SEVERAL,
+            Self::NoAddress { .. } => NO_ADDRESS,
             Self::Failed(failures) => failures.first().map_or(PAYLOAD, |(main, _)| of_failure(main)),
         }
     }

@@ -44,29 +44,29 @@ pub(super) fn enveloped(
 /// What became of one item of a bulk call.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct Line {
-    action: &'static str,
+pub(super) struct Line {
+    pub(super) action: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<i64>,
-    key: Key,
-    lookup_key: &'static str,
-    success: bool,
+    pub(super) id: Option<i64>,
+    pub(super) key: Key,
+    pub(super) lookup_key: &'static str,
+    pub(super) success: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    pub(super) message: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    skipped: Vec<String>,
+    pub(super) skipped: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    pub(super) error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error_code: Option<&'static str>,
+    pub(super) error_code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    pub(super) reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    pub(super) field: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    peers: Vec<usize>,
+    pub(super) peers: Vec<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parent_index: Option<usize>,
+    pub(super) parent_index: Option<usize>,
 }
 
 /// The client's key, with its JSON type.
@@ -198,12 +198,16 @@ pub(super) fn error_text(failure: &Failure, directive: Option<&Directive>) -> St
         _ => String::new(),
     };
     match failure {
-        Failure::RequiredFieldMissing(_) => "A field is missing".to_owned(),
+        Failure::RequiredFieldMissing(field) => format!("{} is missing", wire_name(field, ID)),
         Failure::Validation { field: Some(field @ Field::AttributeEntry(_)), fault } => {
             format!("{}: {}", wire_name(field, ID), values::fault_text(fault))
         }
         Failure::AttributeNotFound { field, key } => {
             format!("{}: {}", wire_name(field, ID), values::not_found(key))
+        }
+        Failure::AddressNotFound { id, .. } => format!("Address with id [{id}] not found"),
+        Failure::DuplicateAddress { field, .. } => {
+            format!("{} is that of another entry too", wire_name(field, ID))
         }
         Failure::Validation { field: Some(field), fault } => format!("{} {fault}", wire_name(field, ID)),
         Failure::Validation { field: None, fault } => format!("The item {fault}"),
@@ -302,7 +306,7 @@ fn taken(single: Single, failure: &Failure, outcome: &RecordOutcome) -> Failure 
 }
 
 /// What was sent, an object whose syntax was checked, with the id.
-fn echoed(body: &[u8], id: Option<i64>) -> Option<Box<RawValue>> {
+pub(super) fn echoed(body: &[u8], id: Option<i64>) -> Option<Box<RawValue>> {
     let object = str::from_utf8(body).ok()?.trim().strip_suffix('}')?;
     let comma = if object.trim_end().ends_with('{') { "" } else { "," };
     let text = id.map_or_else(|| format!("{object}}}"), |id| format!("{object}{comma}\"{ID}\":{id}}}"));

@@ -29,7 +29,7 @@ fn document_is_sound() {
             }
         }
     }
-    assert_eq!(names.len(), 38);
+    assert_eq!(names.len(), 43);
 }
 
 fn collect<'a>(value: &'a Value, references: &mut Vec<&'a str>) {

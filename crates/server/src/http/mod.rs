@@ -1,5 +1,6 @@
 //! The HTTP side: a handler is read → service → write.
 
+mod addresses;
 pub(crate) mod admission;
 mod answer;
 mod attributes;

@@ -13,6 +13,7 @@ use directory::{GroupView, LookupKey, Sliced, TenantId};
 use faces::usergroups::{self, Above, By, Expanded, Refusal, SearchQuery};
 
 use super::App;
+use super::addresses;
 use super::answer::{Refused, json};
 use super::body;
 use super::credentials::{admit, blocking};
@@ -30,6 +31,7 @@ pub(super) fn routes(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/search"), post(search))
         .route(&at("/bulk/{lookupKey}"), post(bulk))
         .route(&at("/{lookupKey}/{lookupValue}"), get(one).patch(update).delete(delete))
+        .merge(addresses::routes(prefix))
 }
 
 /// The usergroup that a path names, with `source` in the query; or why it names none.

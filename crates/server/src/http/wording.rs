@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use directory::{Batch, Failures, GroupView, Outcome};
-use faces::groups::{self, Mode};
-use faces::usergroups::{self, By, Single};
+use faces::groups::{self, Mode, Reply};
+use faces::usergroups::{self, AddressCall, By, Single};
 
 use super::answer::Dialect;
 use crate::service::Written;
@@ -31,13 +31,15 @@ pub(super) enum Form {
     Single(Single),
     /// An entry for each value of an attribute.
     Values,
+    /// Addresses of the one usergroup.
+    Address(AddressCall),
 }
 
 impl Form {
     pub(super) const fn dialect(self) -> Dialect {
         match self {
             Self::Batch | Self::Group => Dialect::Groups,
-            Self::Bulk(_) | Self::Single(_) | Self::Values => Dialect::Usergroups,
+            Self::Bulk(_) | Self::Single(_) | Self::Values | Self::Address(_) => Dialect::Usergroups,
         }
     }
 }
@@ -62,10 +64,13 @@ impl Wording {
             }
             (Notes::Groups(notes), _) => groups::write(notes, batch, outcome, mode),
             (Notes::Usergroups(_), Form::Single(single)) => {
-                match usergroups::write_single(single, &self.body, batch, outcome, mode) {
-                    Ok(reply) => reply,
-                    Err(refusal) => return Written { status: refusal.status(), body: refusal.body() },
-                }
+                settled(usergroups::write_single(single, &self.body, batch, outcome, mode))
+            }
+            (Notes::Usergroups(_), Form::Address(AddressCall::Bulk)) => {
+                settled(usergroups::write_addresses(batch, outcome, mode))
+            }
+            (Notes::Usergroups(_), Form::Address(call)) => {
+                settled(usergroups::write_address(call, &self.body, batch, outcome, mode))
             }
             (Notes::Usergroups(_), Form::Values) => match usergroups::write_values(batch, outcome, mode) {
                 Ok(reply) => reply,
@@ -86,4 +91,9 @@ impl Wording {
             Notes::Usergroups(notes) => usergroups::failures(&self.body, notes, &self.batch, outcome),
         }
     }
+}
+
+/// The answer, or what is said instead.
+fn settled(reply: Result<Reply, usergroups::Refusal>) -> Reply {
+    reply.unwrap_or_else(|refusal| Reply { status: refusal.status(), body: refusal.body() })
 }

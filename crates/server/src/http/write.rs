@@ -7,10 +7,11 @@ use axum::http::{HeaderName, HeaderValue, header, request};
 use axum::response::Response;
 use directory::{Batch, Expected, GroupView, Intent, LookupKey, Outcome, Record, RunId, TenantId, Terms};
 use faces::groups::{self, Handling, Mode, Reading, Refusal, WriteQuery};
-use faces::usergroups::{self, By, Single};
+use faces::usergroups::{self, AddressCall, By, Single};
 use sha2::{Digest as _, Sha256};
 
 use super::App;
+use super::addresses::Addressed;
 use super::admission::Place;
 use super::answer::{Dialect, Refused, json, of_written};
 use super::attributes::owner;
@@ -57,11 +58,19 @@ pub(super) enum Call {
     DeleteUsergroup(Lookup),
     /// Contract 2: that of the path gets values of attributes.
     PutValues(Lookup),
+    /// Contract 2: what is asked of addresses of the usergroup of the path.
+    Address(AddressCall, Addressed),
 }
 
 impl Call {
     const fn has_body(&self) -> bool {
-        !matches!(self, Self::Archive(_) | Self::Restore(_) | Self::DeleteUsergroup(_))
+        !matches!(
+            self,
+            Self::Archive(_)
+                | Self::Restore(_)
+                | Self::DeleteUsergroup(_)
+                | Self::Address(AddressCall::Delete, _)
+        )
     }
 
     /// Its name among the runs.
@@ -79,6 +88,10 @@ impl Call {
             Self::CreateUsergroup => "create",
             Self::DeleteUsergroup(_) => "delete",
             Self::PutValues(_) => "attributes",
+            Self::Address(AddressCall::Create, _) => "address-create",
+            Self::Address(AddressCall::Update, _) => "address-update",
+            Self::Address(AddressCall::Delete, _) => "address-delete",
+            Self::Address(AddressCall::Bulk, _) => "address-bulk",
         }
     }
 
@@ -91,13 +104,14 @@ impl Call {
             Self::UpdateUsergroup(_) => Form::Single(Single::Update),
             Self::DeleteUsergroup(_) => Form::Single(Single::Delete),
             Self::PutValues(_) => Form::Values,
+            Self::Address(call, _) => Form::Address(*call),
         }
     }
 
     const fn show(&self) -> Show {
         match self.form() {
             Form::Group => Show::Group,
-            Form::Batch | Form::Bulk(_) | Form::Single(_) | Form::Values => Show::Outcome,
+            Form::Batch | Form::Bulk(_) | Form::Single(_) | Form::Values | Form::Address(_) => Show::Outcome,
         }
     }
 
@@ -151,7 +165,7 @@ impl Asked {
         let conditions = [header::IF_MATCH, header::IF_NONE_MATCH].map(|name| texts(&head.headers, &name));
         let expected = match call.form() {
             Form::Group => groups::expected(&conditions[0], &conditions[1])?,
-            Form::Batch | Form::Bulk(_) | Form::Single(_) | Form::Values => None,
+            Form::Batch | Form::Bulk(_) | Form::Single(_) | Form::Values | Form::Address(_) => None,
         };
         Ok(Self {
             encoding,
@@ -233,7 +247,8 @@ impl Asked {
             | Call::CreateUsergroup
             | Call::UpdateUsergroup(_)
             | Call::DeleteUsergroup(_)
-            | Call::PutValues(_) => {
+            | Call::PutValues(_)
+            | Call::Address(..) => {
                 return self.usergroups(service, tenant, bytes);
             }
         };
@@ -257,6 +272,9 @@ impl Asked {
             Call::PutValues(lookup) => {
                 let id = owner(service, tenant, lookup)?.group.id;
                 (Intent::Update, usergroups::read_values(bytes, id)?)
+            }
+            Call::Address(call, addressed) => {
+                (Intent::Update, addressed.read(*call, service, tenant, bytes)?)
             }
             _ => (Intent::Upsert, usergroups::read_new(bytes)?),
         };

@@ -1,8 +1,8 @@
 //! Reads: nothing is planned, the store answers.
 
 use directory::{
-    Filter, Found, GroupId, GroupView, Listed, LookupKey, Page, Place, SearchPage, Slice, Sliced, TenantId,
-    Tree, TreePage,
+    Address, AddressType, Filter, Found, GroupId, GroupView, Listed, LookupKey, Page, Place, SearchPage,
+    Slice, Sliced, TenantId, Tree, TreePage,
 };
 use store::{Reader, StoreError};
 
@@ -76,6 +76,16 @@ impl Service {
                 reader.slice(tenant, &Filter { place: Place::Below(parent), ..filter.clone() }, slice)
             }),
         }
+    }
+
+    /// The addresses of a group, all of them or those of one type.
+    pub(crate) fn addresses(
+        &self,
+        tenant: TenantId,
+        of: GroupId,
+        kind: Option<AddressType>,
+    ) -> Result<Vec<Address>, StoreError> {
+        self.read(|reader| reader.addresses(tenant, of, kind))
     }
 
     /// One page of the groups above one.

@@ -19,7 +19,8 @@ impl Described {
         Self { server, document }
     }
 
-    /// A tenant with `g-root` > `g-child` and `g-full`, below `g-root`, with every field set.
+    /// A tenant with `g-root` > `g-child` and `g-full`, below `g-root`, with every field set. The first has
+    /// an address.
     fn client(&self, name: &str) -> Client {
         let client = self.server.new_tenant(name);
         let records = json!([
@@ -32,6 +33,9 @@ impl Described {
             },
         ]);
         assert_eq!(client.upsert(&records).0, 200);
+        let address = json!({"type": "home", "street": "Kade", "city": "Lent", "country": "NL"});
+        let added = client.post("/usergroups/id/1/addresses", address.to_string()).send();
+        assert_eq!(added.status, 201);
         client
     }
 

@@ -9,6 +9,7 @@
     reason = "seeds and skipped tests are told to whoever reads the test's output"
 )]
 
+mod addresses;
 mod archive;
 mod attributes;
 mod audit;

@@ -6,7 +6,7 @@ use crate::harness::{Answer, Client, Exchange, GROUPS, OAuthClient, Server, UPSE
 
 /// Every call that needs a key, and the scope that opens it. No scope opens what another one does. In an order
 /// in which all can be done.
-const CALLS: [(&str, &str, &str); 29] = [
+const CALLS: [(&str, &str, &str); 34] = [
     ("GET", "/v3/groups", "groups:read"),
     ("POST", "/v3/groups", "groups:write"),
     ("PATCH", "/v3/groups/{id}", "groups:write"),
@@ -35,9 +35,17 @@ const CALLS: [(&str, &str, &str); 29] = [
     ("POST", "/usergroups/bulk/sourceId", "groups:write"),
     ("GET", USERGROUP, "groups:read"),
     ("PATCH", USERGROUP, "groups:write"),
+    ("POST", ADDRESSES, "groups:write"),
+    ("GET", ADDRESSES, "groups:read"),
+    ("POST", BULK_ADDRESSES, "groups:write"),
+    ("PATCH", ADDRESS, "groups:write"),
+    ("DELETE", ADDRESS, "groups:write"),
     ("DELETE", USERGROUP, "groups:write"),
 ];
 const USERGROUP: &str = "/usergroups/{lookupKey}/{lookupValue}";
+const ADDRESSES: &str = "/usergroups/{lookupKey}/{lookupValue}/addresses";
+const BULK_ADDRESSES: &str = "/usergroups/{lookupKey}/{lookupValue}/addresses/bulk";
+const ADDRESS: &str = "/usergroups/{lookupKey}/{lookupValue}/addresses/{addressId}";
 /// The one that does not end.
 const STREAM: &str = "/v3/groups/changes/stream";
 /// The one that needs a run.
@@ -51,6 +59,7 @@ fn call(client: &Client, method: &str, path: &str, run: &str) -> Exchange {
     let id = if path == RUN.1 { run } else { "1" };
     let target = path.replace("{id}", id).replace("{externalReferenceId}", "a");
     let target = target.replace("{lookupKey}", "id").replace("{lookupValue}", "1");
+    let target = target.replace("{addressId}", "1");
     let record = json!({"externalReferenceId": "a", "name": "A"});
     let body = match path {
         UPSERT => json!({ "groups": [record] }),
@@ -58,11 +67,21 @@ fn call(client: &Client, method: &str, path: &str, run: &str) -> Exchange {
         "/usergroups/search" => json!({}),
         "/usergroups/bulk/id" => json!({ "usergroups": [{ "id": 7 }] }),
         "/usergroups/bulk/sourceId" => json!({ "usergroups": [{ "sourceId": "b", "source": "S" }] }),
+        ADDRESSES | BULK_ADDRESSES | ADDRESS => address_body(path),
         _ if path.starts_with("/usergroups") => json!({ "name": "A" }),
         _ => record,
     };
     let body = body.to_string();
     if method == "GET" { client.get(&target) } else { client.post(&target, body).method(method) }
+}
+
+/// What can be sent there, any number of times.
+fn address_body(path: &str) -> Value {
+    let address = json!({"type": "home", "street": "Kade", "city": "Lent", "country": "NL"});
+    match path {
+        BULK_ADDRESSES => json!({ "addresses": [address] }),
+        _ => address,
+    }
 }
 
 #[test]
@@ -165,7 +184,9 @@ fn what_another_tenant_has_is_as_if_there_were_none() {
     let id = two.group("t2-19")["id"].as_str().unwrap().to_owned();
     let mut tried = 0;
     for (method, path, _) in calls() {
-        let path = path.replace("{lookupKey}", "id").replace("{lookupValue}", "{id}");
+        let body = if path.contains("/addresses") { address_body(path) } else { json!({ "name": "n" }) };
+        let path =
+            path.replace("{lookupKey}", "id").replace("{lookupValue}", "{id}").replace("{addressId}", "1");
         let Some((start, rest)) = path.split_once('{') else { continue };
         let (name, end) = rest.split_once('}').unwrap();
         let (theirs, nobodys) = match name {
@@ -176,12 +197,13 @@ fn what_another_tenant_has_is_as_if_there_were_none() {
         let ask = |client: &Client, name: &str| {
             let target = format!("{start}{name}{end}");
             let exchange = match method {
-                "PATCH" => client.post(&target, r#"{"name":"n"}"#),
+                "PATCH" => client.post(&target, body.to_string()),
+                "POST" if path.contains("/addresses") => client.post(&target, body.to_string()),
                 _ => client.get(&target),
             };
             exchange.method(method).header("x-request-id", "same").send()
         };
-        assert!([200, 204].contains(&ask(&two, theirs).status), "{method} {path}");
+        assert!([200, 201, 204].contains(&ask(&two, theirs).status), "{method} {path}");
         let (found, nothing) = (ask(&one, theirs), ask(&one, nobodys));
         assert_eq!(found.status, 404, "{path}");
         let (found, nothing) = (told(&found, theirs), told(&nothing, nobodys));

@@ -95,7 +95,8 @@ fn write(
     let Write::Update { id, content, reference, added, .. } = update(group, "name", parent) else {
         unreachable!("an update")
     };
-    desk.apply(tenant, 5, &[Write::Update { id, content, reference, added, values }])
+    let addresses = Vec::new();
+    desk.apply(tenant, 5, &[Write::Update { id, content, reference, added, values, addresses }])
 }
 
 const ALL: NumberedPage = NumberedPage { skip: 0, limit: 1000 };
@@ -214,7 +215,10 @@ fn values(desk: &Desk) {
     desk.apply(
         tenant,
         2,
-        &[Write::Create { id: new, id_origin, references, content, values }, create(2, &[])],
+        &[
+            Write::Create { id: new, id_origin, references, content, values, addresses: Vec::new() },
+            create(2, &[]),
+        ],
     )
     .expect("written");
     put(desk, tenant, 1, None, vec![value(1, "NL", ""), value(1, "FR", "z"), value(3, "", "6")]);

@@ -174,6 +174,7 @@ pub(super) fn create(number: i64, references: &[(&str, &str)]) -> Write {
         references,
         content: content("name", None),
         values: Vec::new(),
+        addresses: Vec::new(),
     }
 }
 
@@ -186,6 +187,7 @@ pub(super) fn give(number: i64) -> Write {
         references: Vec::new(),
         content,
         values: Vec::new(),
+        addresses: Vec::new(),
     }
 }
 
@@ -198,6 +200,7 @@ pub(super) fn below(parent: i64, number: i64) -> Write {
         references: Vec::new(),
         content,
         values: Vec::new(),
+        addresses: Vec::new(),
     }
 }
 
@@ -209,6 +212,7 @@ pub(super) fn update(number: i64, name: &str, parent: Option<i64>) -> Write {
         reference: None,
         added: Vec::new(),
         values: Vec::new(),
+        addresses: Vec::new(),
     }
 }
 
@@ -221,5 +225,6 @@ pub(super) fn rename(number: i64, from: (&str, &str), to: (&str, &str)) -> Write
         reference,
         added: Vec::new(),
         values: Vec::new(),
+        addresses: Vec::new(),
     }
 }

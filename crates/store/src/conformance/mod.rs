@@ -1,6 +1,7 @@
 //! One suite that every engine runs. Cases are data where they can be; each starts with an empty store.
 
 mod access_keys;
+mod addresses;
 mod attributes;
 mod changes;
 mod desk;
@@ -37,6 +38,7 @@ type Case = (&'static str, fn(&Desk));
 const SUITE: &[&[Case]] = &[
     identity::CASES,
     references::CASES,
+    addresses::CASES,
     ids::CASES,
     tenants::CASES,
     hierarchy::CASES,

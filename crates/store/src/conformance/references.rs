@@ -67,7 +67,8 @@ fn added(desk: &Desk) {
             unreachable!("an update")
         };
         let added = pairs.iter().map(|(source, key)| reference(source, key)).collect();
-        desk.apply(tenant, 3, &[Write::Update { id, content, reference: None, added, values: Vec::new() }])
+        let (values, addresses) = (Vec::new(), Vec::new());
+        desk.apply(tenant, 3, &[Write::Update { id, content, reference: None, added, values, addresses }])
     };
     add(1, &[("S", "A"), ("T", "A")]).expect("applied");
     add(2, &[("T", "C")]).expect("applied");

@@ -68,6 +68,7 @@ fn named(number: i64, name: &str, references: &[(&str, &str)]) -> Write {
         references,
         content: content(name, None),
         values: Vec::new(),
+        addresses: Vec::new(),
     }
 }
 

@@ -53,6 +53,7 @@ fn fields(desk: &Desk) {
         references: Vec::new(),
         content: full.clone(),
         values: Vec::new(),
+        addresses: Vec::new(),
     };
     desk.apply(tenant, 2, &[create(1, &[]), given]).expect("applied");
     let empty = content("x", None, None, None);
@@ -77,6 +78,7 @@ fn fields(desk: &Desk) {
             reference: None,
             added: Vec::new(),
             values: Vec::new(),
+            addresses: Vec::new(),
         };
         desk.apply(tenant, 3, &[update]).expect("applied");
     }

@@ -8,11 +8,11 @@ use directory::{
 };
 use rusqlite::{CachedStatement, Connection};
 
-use super::attributes;
 use super::errors::is_taken;
 use super::fold::fold;
 use super::subtree;
 use super::tenants::Counters;
+use super::{addresses, attributes};
 use crate::StoreError;
 
 /// A reference with the number under which it is found.
@@ -33,6 +33,7 @@ pub(super) fn apply(
     };
     turn.create(writes)?;
     turn.update(writes)?;
+    turn.addresses(writes)?;
     turn.archive(writes)?;
     turn.restore(writes)?;
     turn.check_claims()?;
@@ -65,7 +66,7 @@ impl<'t> Turn<'t> {
     fn create(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
         let mut creates = Vec::with_capacity(writes.len());
         for write in writes {
-            if let Write::Create { id, id_origin, references, content, values } = write {
+            if let Write::Create { id, id_origin, references, content, values, .. } = write {
                 match id_origin {
                     IdOrigin::Assigned => self.counters.assigned(*id),
                     IdOrigin::Given => {}
@@ -135,7 +136,7 @@ impl<'t> Turn<'t> {
 
     fn update(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
         for write in writes {
-            if let Write::Update { id, content, reference, added, values } = write {
+            if let Write::Update { id, content, reference, added, values, .. } = write {
                 self.replace_content(*id, content)?;
                 attributes::write(self.db, self.tenant, *id, values)?;
                 if let Some((from, to)) = reference {
@@ -144,6 +145,15 @@ impl<'t> Turn<'t> {
                 for reference in added {
                     self.add_reference(*id, reference)?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn addresses(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        for write in writes {
+            if let Write::Create { id, addresses, .. } | Write::Update { id, addresses, .. } = write {
+                addresses::apply(self.db, self.tenant, *id, addresses, &mut self.counters)?;
             }
         }
         Ok(())

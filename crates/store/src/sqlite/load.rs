@@ -3,16 +3,17 @@
 use std::collections::HashSet;
 
 use directory::{
-    Ancestor, ExternalReference, GroupId, HierarchyNeeds, LookupKey, Needs, ReferenceKey, Snapshot, TenantId,
+    AddressId, Ancestor, ExternalReference, GroupId, HierarchyNeeds, LookupKey, Needs, ReferenceKey,
+    Snapshot, TenantId,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
-use super::attributes;
 use super::errors::damaged;
 use super::fold::fold;
 use super::rows::{self, RowReference, Rows};
 use super::subtree;
 use super::tenants::Counters;
+use super::{addresses, attributes};
 use crate::StoreError;
 use crate::free_ids::free_ids;
 
@@ -40,7 +41,27 @@ pub(super) fn load(db: &Connection, tenant: TenantId, needs: &Needs) -> Result<S
     look.at_references(needs)?;
     look.at_extra_references()?;
     attributes::look(db, tenant, &needs.values, &mut look.seen)?;
-    Ok(look.seen)
+    let mut seen = look.seen;
+    seen.next_address = counters.next_address;
+    if counters.next_address > AddressId::default() {
+        at_addresses(db, tenant, needs, &mut seen)?;
+    }
+    Ok(seen)
+}
+
+fn at_addresses(
+    db: &Connection,
+    tenant: TenantId,
+    needs: &Needs,
+    into: &mut Snapshot,
+) -> Result<(), StoreError> {
+    for id in needs.addresses_of.iter().filter_map(|key| into.matches.get(key)).flatten() {
+        let found = addresses::list(db, tenant, *id, None)?;
+        if !found.is_empty() {
+            into.addresses.insert(*id, found);
+        }
+    }
+    Ok(())
 }
 
 /// The lowest id that is taken and not below this one.

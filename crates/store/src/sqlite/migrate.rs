@@ -35,6 +35,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "attributes",
         sql: include_str!("../../migrations/sqlite/0008_attributes.sql"),
     },
+    Migration {
+        number: 9,
+        name: "addresses",
+        sql: include_str!("../../migrations/sqlite/0009_addresses.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

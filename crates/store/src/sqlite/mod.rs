@@ -4,6 +4,7 @@
 //! into the data file. Readers and the writer never wait for each other.
 
 mod access_keys;
+mod addresses;
 mod admin;
 mod apply;
 mod attributes;

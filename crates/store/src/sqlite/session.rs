@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 
 use directory::{
-    AttributeDefinition, AttributeKey, ChangePlace, Changes, DefinitionFilter, DefinitionSnapshot,
-    DefinitionWrite, EffectiveValue, Filter, Found, GroupId, GroupView, HierarchyNeeds, Listed, LookupKey,
-    Needs, Numbered, NumberedPage, Page, RecordedRun, RunFilter, RunId, RunList, RunPage, SearchPage, Slice,
-    Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
+    Address, AddressType, AttributeDefinition, AttributeKey, ChangePlace, Changes, DefinitionFilter,
+    DefinitionSnapshot, DefinitionWrite, EffectiveValue, Filter, Found, GroupId, GroupView, HierarchyNeeds,
+    Listed, LookupKey, Needs, Numbered, NumberedPage, Page, RecordedRun, RunFilter, RunId, RunList, RunPage,
+    SearchPage, Slice, Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 use rusqlite::Connection;
 
 use super::search::{self, Index};
-use super::{access_keys, apply, attributes, changes, load, read, runs, stored_answers, tenants, tree};
+use super::{
+    access_keys, addresses, apply, attributes, changes, load, read, runs, stored_answers, tenants, tree,
+};
 use crate::{AccessKey, Reader, StoreError, StoredAnswer, Tenant, Transaction};
 
 /// What one job sees and does.
@@ -151,6 +153,15 @@ impl Reader for Session<'_> {
         page: NumberedPage,
     ) -> Result<Numbered<EffectiveValue>, StoreError> {
         self.reading(attributes::effective(self.db, tenant, group, page))
+    }
+
+    fn addresses(
+        &mut self,
+        tenant: TenantId,
+        of: GroupId,
+        kind: Option<AddressType>,
+    ) -> Result<Vec<Address>, StoreError> {
+        self.reading(addresses::list(self.db, tenant, of, kind))
     }
 
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {

@@ -1,8 +1,9 @@
 //! Tenants and their counters.
 
-use directory::{GroupId, TenantId, Timestamp};
+use directory::{AddressId, GroupId, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::errors::damaged;
 use crate::{StoreError, Tenant};
 
 /// What the transactions of a tenant move.
@@ -14,23 +15,28 @@ pub(super) struct Counters {
     pub(super) next_id: i64,
     /// Rows of `extra_refs`.
     pub(super) extra_refs: i64,
+    /// The lowest id of an address that was never assigned.
+    pub(super) next_address: AddressId,
 }
 
 impl Counters {
     /// Those of a tenant without groups, and of one that does not exist.
-    const NONE: Self = Self { revision: 0, next_id: 1, extra_refs: 0 };
+    fn none() -> Self {
+        Self { revision: 0, next_id: 1, extra_refs: 0, next_address: AddressId::default() }
+    }
 
     pub(super) fn find(db: &Connection, tenant: TenantId) -> Result<Option<Self>, StoreError> {
-        let mut select =
-            db.prepare_cached("SELECT revision, next_id, extra_refs FROM tenants WHERE id = ?1")?;
-        let counters = select.query_row([tenant.0], |row| {
-            Ok(Self { revision: row.get(0)?, next_id: row.get(1)?, extra_refs: row.get(2)? })
-        });
-        Ok(counters.optional()?)
+        let mut select = db.prepare_cached(
+            "SELECT revision, next_id, extra_refs, next_address_id FROM tenants WHERE id = ?1",
+        )?;
+        let mut rows = select.query([tenant.0])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let next_address = AddressId::new(row.get(3)?).ok_or_else(|| damaged("address id"))?;
+        Ok(Some(Self { revision: row.get(0)?, next_id: row.get(1)?, extra_refs: row.get(2)?, next_address }))
     }
 
     pub(super) fn load(db: &Connection, tenant: TenantId) -> Result<Self, StoreError> {
-        Ok(Self::find(db, tenant)?.unwrap_or(Self::NONE))
+        Ok(Self::find(db, tenant)?.unwrap_or_else(Self::none))
     }
 
     /// The counters of a tenant that is about to be written to, with its next revision.
@@ -44,11 +50,17 @@ impl Counters {
         self.next_id = self.next_id.max(id.get() + 1);
     }
 
+    /// Neither is that of an address.
+    pub(super) fn assigned_address(&mut self, id: AddressId) {
+        self.next_address = self.next_address.max(id.next());
+    }
+
     pub(super) fn store(self, db: &Connection, tenant: TenantId) -> Result<(), StoreError> {
         let mut update = db.prepare_cached(
-            "UPDATE tenants SET revision = ?2, next_id = ?3, extra_refs = ?4 WHERE id = ?1",
+            "UPDATE tenants SET revision = ?2, next_id = ?3, extra_refs = ?4, next_address_id = ?5 WHERE id = ?1",
         )?;
-        update.execute((tenant.0, self.revision, self.next_id, self.extra_refs))?;
+        let next_address = self.next_address.get();
+        update.execute((tenant.0, self.revision, self.next_id, self.extra_refs, next_address))?;
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! Random batches over a small space of keys, so that records collide with each other and with what is
 //! stored.
 
-use directory::model::{Choice, Language, Line};
+use directory::model::{Choice, Country, Language, Line, Lines};
 use directory::{
+    AddressCode, AddressDirective, AddressId, AddressKey, AddressLine, AddressPatch, AddressType,
     DefinitionRecord, Description, DetailsPatch, Directive, ExternalReference, Filter, GroupId, Intent, Life,
     LookupKey, Name, ParentKey, Patch, PhotoUrl, Place, Reach, Record, ReferenceKey, Rejection, Source,
     Timestamp,
@@ -25,7 +26,7 @@ const IDS: [i64; 8] = [1, 2, 3, 7, 12, 20, 41, (1 << 53) - 1];
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     /// A request.
-    Batch { tenant: usize, intent: Intent, records: Vec<Record> },
+    Batch { tenant: usize, intent: Intent, records: Vec<Record>, entries_apart: bool },
     /// A group with several references is added, which no face can do yet; taken ones are left out.
     Several { tenant: usize, references: Vec<ExternalReference> },
     /// Definitions of attributes.
@@ -46,11 +47,9 @@ impl Step {
 /// What happens in one case.
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let upsert = prop_oneof![5 => Just(Intent::Upsert), 1 => Just(Intent::Update)];
-    let batch = (0..2usize, upsert, batch()).prop_map(|(tenant, intent, records)| Step::Batch {
-        tenant,
-        intent,
-        records,
-    });
+    let batch = (0..2usize, upsert, batch(), prop::bool::weighted(0.8)).prop_map(
+        |(tenant, intent, records, entries_apart)| Step::Batch { tenant, intent, records, entries_apart },
+    );
     let life = select(vec![
         Intent::Archive(Reach::Itself),
         Intent::Archive(Reach::Itself),
@@ -60,13 +59,19 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     ]);
     let life = (0..2usize, life, vec(life_key(), 1..9)).prop_map(|(tenant, intent, keys)| {
         let records = keys.into_iter().map(|key| Ok(Directive::new(key))).collect();
-        Step::Batch { tenant, intent, records }
+        Step::Batch { tenant, intent, records, entries_apart: false }
+    });
+    let addresses = (0..2usize, vec((life_key(), vec(address(), 1..4)), 1..4), prop::bool::weighted(0.8));
+    let addresses = addresses.prop_map(|(tenant, records, entries_apart)| {
+        let directive = |(key, addresses)| Ok(Directive { addresses, ..Directive::new(key) });
+        let records = records.into_iter().map(directive).collect();
+        Step::Batch { tenant, intent: Intent::Update, records, entries_apart }
     });
     let several = (0..2usize, vec(reference(), 2..4))
         .prop_map(|(tenant, references)| Step::Several { tenant, references });
     let definitions =
         (0..2usize, definitions()).prop_map(|(tenant, records)| Step::Definitions { tenant, records });
-    vec(prop_oneof![10 => batch, 3 => life, 1 => several, 1 => definitions], 8..16)
+    vec(prop_oneof![10 => batch, 3 => life, 3 => addresses, 1 => several, 1 => definitions], 8..16)
 }
 
 /// Every key that a batch can name.
@@ -152,9 +157,20 @@ fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
         patch(Just(PhotoUrl::from_stored("https://example.org/a")).boxed()),
         option::weighted(0.2, details()),
         (vec(reference(), 0..3), entries()),
+        prop_oneof![9 => Just(Vec::new()), 1 => vec(address(), 1..4)],
     )
         .prop_map(
-            move |(key, source, name, description, parent, photo_url, details, (references, values))| {
+            move |(
+                key,
+                source,
+                name,
+                description,
+                parent,
+                photo_url,
+                details,
+                (references, values),
+                addresses,
+            )| {
                 // Faces let a source be given only where groups are named by the key alone.
                 let source = source.filter(|_| matches!(kind, Kind::Key));
                 let references = if matches!(kind, Kind::Id) { references } else { Vec::new() };
@@ -170,9 +186,35 @@ fn directive(kind: Kind) -> impl Strategy<Value = Directive> {
                     details,
                     references,
                     values,
+                    addresses,
                 }
             },
         )
+}
+
+/// An entry of the addresses, mostly of one that is there or can be created.
+fn address() -> impl Strategy<Value = AddressDirective> {
+    let id = || (1..7i64).prop_map(|number| AddressId::new(number).expect("a good id"));
+    let code = || select(&["a", "b", "c"][..]).prop_map(AddressCode::from_stored);
+    let key = prop_oneof![
+        6 => code().prop_map(AddressKey::Code),
+        1 => Just(AddressKey::New),
+        2 => id().prop_map(AddressKey::Id),
+    ];
+    let line = || patch(select(&["x", "\u{e9}", "y"][..]).prop_map(Line::from_stored).boxed());
+    let kind = option::weighted(0.9, select(&AddressType::ALL[..]));
+    let put = (key, kind, option::of(any::<bool>()), option::of(any::<bool>()), line(), line());
+    let put = put.prop_map(|(key, kind, is_default, icp, city, region)| {
+        let mut lines = Lines::default();
+        *lines.get_mut(AddressLine::Street) = Patch::Set(Line::from_stored("s"));
+        *lines.get_mut(AddressLine::City) =
+            if city == Patch::Keep { city } else { Patch::Set(Line::from_stored("c")) };
+        *lines.get_mut(AddressLine::Region) = region;
+        let country = Country::parse("NL").ok();
+        let patch = AddressPatch { kind, country, is_default, icp, lines, ..AddressPatch::new(key) };
+        AddressDirective::Put(Box::new(patch))
+    });
+    prop_oneof![8 => put, 1 => id().prop_map(AddressDirective::Delete)]
 }
 
 fn details() -> impl Strategy<Value = DetailsPatch> {

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 
 use directory::write::Content;
 use directory::{
-    AttributeDefinition, Batch, ChangePlace, Changes, Code, DefinitionFilter, EffectiveValue,
-    ExternalReference, Filter, GroupId, GroupView, IdOrigin, Life, Listed, LookupKey, Name, Needs, Numbered,
-    NumberedPage, Page, Search, SearchPage, TenantId, Timestamp, Tree, TreePage, Write,
+    Address, AddressType, AttributeDefinition, Batch, ChangePlace, Changes, Code, DefinitionFilter,
+    EffectiveValue, ExternalReference, Filter, GroupId, GroupView, IdOrigin, Life, Listed, LookupKey, Name,
+    Needs, Numbered, NumberedPage, Page, Search, SearchPage, TenantId, Terms, Timestamp, Tree, TreePage,
+    Write,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -26,8 +27,8 @@ use service::{Run, run};
 /// Tenants of one case.
 const TENANTS: usize = 2;
 
-/// What can be read of a tenant: its revision, lists, trees, single groups and changes.
-type State = (i64, Vec<Listed>, Vec<Tree>, Vec<GroupView>, Vec<Changes>, Shown);
+/// What can be read of a tenant: its revision, lists, trees, single groups, changes, attributes and addresses.
+type State = (i64, Vec<Listed>, Vec<Tree>, Vec<GroupView>, Vec<Changes>, Shown, Vec<Address>);
 
 /// Definitions, and what groups show of them.
 type Shown = (Numbered<AttributeDefinition>, Vec<Numbered<EffectiveValue>>);
@@ -57,9 +58,10 @@ impl<'d> Side<'d> {
     fn step(&self, step: &Step, at: i64) -> (Option<Run>, i64) {
         let tenant = self.tenants[step.tenant() % TENANTS];
         let run = match step {
-            Step::Batch { intent, records, .. } => {
+            Step::Batch { intent, records, entries_apart, .. } => {
                 let batch = Batch::new(tenant, records.clone()).expect("not empty, not too large");
-                let batch = batch.intending(*intent);
+                let terms = Terms { entries_apart: *entries_apart, ..Terms::default() };
+                let batch = batch.intending(*intent).under(terms);
                 Some(run(self.desk, &batch, Timestamp(at)))
             }
             Step::Several { references, .. } => {
@@ -89,8 +91,8 @@ impl<'d> Side<'d> {
             details: None,
         };
         let id = GroupId::new(id).expect("free ids are good ids");
-        let write =
-            Write::Create { id, id_origin: IdOrigin::Assigned, references, content, values: Vec::new() };
+        let (values, addresses, id_origin) = (Vec::new(), Vec::new(), IdOrigin::Assigned);
+        let write = Write::Create { id, id_origin, references, content, values, addresses };
         self.desk.apply(tenant, at, &[write]).expect("nothing is taken");
     }
 
@@ -126,8 +128,9 @@ impl<'d> Side<'d> {
                 for key in generate::every_key() {
                     found.extend(reader.find(*tenant, &key)?);
                 }
-                let changes = changes(reader, *tenant)?;
-                Ok((reader.revision(*tenant)?, listed, trees, found, changes, shown(reader, *tenant)?))
+                let changed = changes(reader, *tenant)?;
+                let (shown, kept) = (shown(reader, *tenant)?, addresses(reader, *tenant)?);
+                Ok((reader.revision(*tenant)?, listed, trees, found, changed, shown, kept))
             })
         };
         self.tenants.iter().map(|tenant| (read(tenant), self.searched(*tenant))).collect()
@@ -188,6 +191,17 @@ fn changes(reader: &mut dyn Reader, tenant: TenantId) -> Result<Vec<Changes>, St
     Ok(pages)
 }
 
+/// Every address.
+fn addresses(reader: &mut dyn Reader, tenant: TenantId) -> Result<Vec<Address>, StoreError> {
+    let mut found = Vec::new();
+    for group in (1..60).filter_map(GroupId::new) {
+        for kind in [None, Some(AddressType::Delivery), Some(AddressType::Home)] {
+            found.extend(reader.addresses(tenant, group, kind)?);
+        }
+    }
+    Ok(found)
+}
+
 fn memory() -> Desk {
     Desk::new(TestStore { store: Box::new(Memory::new()), keep: None })
 }
@@ -222,7 +236,7 @@ fn both_engines_do_the_same() {
 fn the_batches_reach_everything() {
     let mut runner = TestRunner::deterministic();
     let mut kinds = BTreeSet::new();
-    for _ in 0..200 {
+    for _ in 0..400 {
         let steps = steps().new_tree(&mut runner).expect("a value").current();
         let memory = memory();
         let side = Side::new(&memory);
@@ -246,8 +260,13 @@ fn the_batches_reach_everything() {
         "defined",
         "redefined",
         "undefined",
+        "address created",
+        "address updated",
+        "address unchanged",
+        "address deleted",
+        "address failed",
     ];
-    // Records are good, and no condition is set: that is decided on what a snapshot holds anyway.
+    // Values are good, and no condition is set: that is decided on what a snapshot holds anyway.
     let impossible = [Code::Validation, Code::PreconditionFailed];
     let codes = Code::ALL.into_iter().filter(|code| !impossible.contains(code)).map(Code::as_str);
     for expected in special.into_iter().chain(codes) {

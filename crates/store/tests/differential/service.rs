@@ -1,9 +1,9 @@
 //! One batch from end to end, as a server does it: read, plan, and where something changes take a turn.
 
 use directory::{
-    Batch, DefinitionBatch, DefinitionOutcome, DefinitionPlan, DefinitionRecord, DefinitionSnapshot, Outcome,
-    Plan, PlanContext, RecordResult, Snapshot, TenantId, Timestamp, ValueOutcome, Warning, needs,
-    needs_definitions, needs_hierarchy, plan, plan_definitions,
+    AddressOutcome, Batch, DefinitionBatch, DefinitionOutcome, DefinitionPlan, DefinitionRecord,
+    DefinitionSnapshot, Outcome, Plan, PlanContext, RecordResult, Snapshot, TenantId, Timestamp,
+    ValueOutcome, Warning, needs, needs_definitions, needs_hierarchy, plan, plan_definitions,
 };
 use store::conformance::Desk;
 use store::{Reader, StoreError};
@@ -54,7 +54,14 @@ impl Run {
             DefinitionOutcome::Unchanged(_) => "definition unchanged",
             DefinitionOutcome::Failed(_) => "definition failed",
         });
-        results.chain(warnings).chain(values).chain(defined).collect()
+        let addresses = records.iter().flat_map(|record| &record.addresses).map(|address| match address {
+            AddressOutcome::Created { .. } => "address created",
+            AddressOutcome::Updated { .. } => "address updated",
+            AddressOutcome::Unchanged { .. } => "address unchanged",
+            AddressOutcome::Deleted { .. } => "address deleted",
+            AddressOutcome::Failed { .. } => "address failed",
+        });
+        results.chain(warnings).chain(values).chain(defined).chain(addresses).collect()
     }
 }
 

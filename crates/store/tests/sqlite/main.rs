@@ -38,6 +38,7 @@ fn add(desk: &Desk, tenant: TenantId, number: i64) {
             details: None,
         },
         values: Vec::new(),
+        addresses: Vec::new(),
     };
     desk.apply(tenant, 5, &[write]).expect("applied");
 }

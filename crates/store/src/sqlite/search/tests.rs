@@ -166,6 +166,7 @@ fn create(number: i64, name: &str, keys: &[&str], parent: Option<i64>) -> Write 
         references: keys.iter().map(reference).collect(),
         content: content(name, parent),
         values: Vec::new(),
+        addresses: Vec::new(),
     }
 }
 
@@ -176,6 +177,7 @@ fn update(number: i64, name: &str, parent: Option<i64>) -> Write {
         reference: None,
         added: Vec::new(),
         values: Vec::new(),
+        addresses: Vec::new(),
     }
 }
 

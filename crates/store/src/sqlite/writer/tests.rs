@@ -76,6 +76,7 @@ fn add(ids: std::ops::Range<i64>) -> WriteJob {
                 details: None,
             },
             values: Vec::new(),
+            addresses: Vec::new(),
         };
         let writes: Vec<Write> = ids.clone().map(create).collect();
         tx.apply(TENANT, &writes, Timestamp(1)).map(drop)
