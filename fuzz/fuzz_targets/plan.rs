@@ -3,6 +3,8 @@
 
 #![no_main]
 
+#[path = "../../crates/directory/tests/laws/defined.rs"]
+mod defined;
 #[path = "../../crates/directory/tests/laws/world.rs"]
 #[expect(dead_code, reason = "shared with the laws, which use all of it")]
 mod world;

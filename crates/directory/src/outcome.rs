@@ -11,8 +11,6 @@ pub enum Code {
     RequiredFieldMissing,
     /// A value is not as the contract asks; [`Fault`] says how.
     Validation,
-    /// There is no attribute that an entry of the record means.
-    AttributeNotFound,
     /// Another record of the batch means the same group.
     DuplicateInRequest,
     /// More than one stored group carries the key.
@@ -45,10 +43,9 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of precedence.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::RequiredFieldMissing,
         Self::Validation,
-        Self::AttributeNotFound,
         Self::DuplicateInRequest,
         Self::AmbiguousGroupIdentifier,
         Self::GroupNotFound,
@@ -70,7 +67,6 @@ impl Code {
         match self {
             Self::RequiredFieldMissing => "REQUIRED_FIELD_MISSING",
             Self::Validation => "VALIDATION_ERROR",
-            Self::AttributeNotFound => "ATTRIBUTE_NOT_FOUND",
             Self::DuplicateInRequest => "DUPLICATE_IN_REQUEST",
             Self::AmbiguousGroupIdentifier => "AMBIGUOUS_GROUP_IDENTIFIER",
             Self::GroupNotFound => "GROUP_NOT_FOUND",
@@ -110,6 +106,8 @@ pub enum Field {
     Detail(Detail),
     /// An entry of the record's list of attributes, counted from 0.
     AttributeEntry(usize),
+    /// The value of such an entry.
+    AttributeValue(usize),
     /// The value of an attribute.
     Attribute(AttributeName),
     /// A field of one entry of the addresses, by the place of that entry in the record.
@@ -180,7 +178,7 @@ pub enum Failure {
         /// What is wrong with it.
         fault: Fault,
     },
-    /// See [`Code::AttributeNotFound`].
+    /// An entry names an attribute that there is not; see [`Code::Validation`].
     AttributeNotFound {
         /// The entry.
         field: Field,
@@ -284,9 +282,10 @@ impl Failure {
     pub const fn code(&self) -> Code {
         match self {
             Self::RequiredFieldMissing(_) => Code::RequiredFieldMissing,
-            Self::Validation { .. } => Code::Validation,
-            Self::AttributeNotFound { .. } => Code::AttributeNotFound,
-            Self::DuplicateInRequest { .. } | Self::DuplicateAddress { .. } => Code::DuplicateInRequest,
+            Self::Validation { .. } | Self::AttributeNotFound { .. } | Self::DuplicateAddress { .. } => {
+                Code::Validation
+            }
+            Self::DuplicateInRequest { .. } => Code::DuplicateInRequest,
             Self::AddressNotFound { .. } => Code::AddressNotFound,
             Self::AmbiguousGroupIdentifier { .. } => Code::AmbiguousGroupIdentifier,
             Self::GroupNotFound => Code::GroupNotFound,

@@ -127,7 +127,9 @@ pub fn needs(batch: &Batch) -> Needs {
 fn values_asked_for(batch: &Batch) -> BTreeMap<LookupKey, BTreeSet<AttributeKey>> {
     let mut asked: BTreeMap<LookupKey, BTreeSet<AttributeKey>> = BTreeMap::new();
     for directive in batch.records.iter().flatten().filter(|directive| !directive.values.is_empty()) {
-        let attributes = directive.values.iter().map(|patch| patch.attribute.clone());
+        let patches = directive.values.iter();
+        let attributes =
+            patches.flat_map(|patch| [Some(&patch.attribute), patch.too.as_ref()]).flatten().cloned();
         asked.entry(directive.key.clone()).or_default().extend(attributes);
     }
     asked

@@ -10,6 +10,8 @@ use crate::outcome::Failure;
 pub struct ValuePatch {
     /// Which attribute.
     pub attribute: AttributeKey,
+    /// Another key of it: both must mean one attribute.
+    pub too: Option<AttributeKey>,
     /// Its type, as the caller takes it to be.
     pub kind: Option<AttributeType>,
     /// The new value; `None` takes away what the group has of its own.

@@ -11,6 +11,7 @@ pub fn openapi(version: &str) -> Value {
     for (name, schema) in crate::usergroups::schemas() {
         document["components"]["schemas"][name] = schema;
     }
+    document["components"]["responses"] = crate::usergroups::shared_responses().into_iter().collect();
     if let Some(tags) = document["tags"].as_array_mut() {
         let about =
             "The same groups as contract 2 knows them. Errors have its envelope; served under /v2 too.";

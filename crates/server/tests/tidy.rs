@@ -145,14 +145,15 @@ fn functions(text: &str) -> Vec<(String, usize)> {
 
 #[test]
 fn handlers_are_read_service_write() {
-    let offences = ["changes", "groups", "oauth", "runs", "system"].into_iter().flat_map(|name| {
-        let found = functions(&read(&format!("crates/server/src/http/{name}.rs")));
-        assert!(!found.is_empty(), "no handlers found in {name}.rs");
-        found
-            .into_iter()
-            .filter(|(_, lines)| *lines > 15)
-            .map(|(name, lines)| format!("{name} has {lines} lines"))
-    });
+    let offences =
+        ["attributes", "changes", "groups", "oauth", "runs", "system"].into_iter().flat_map(|name| {
+            let found = functions(&read(&format!("crates/server/src/http/{name}.rs")));
+            assert!(!found.is_empty(), "no handlers found in {name}.rs");
+            found
+                .into_iter()
+                .filter(|(_, lines)| *lines > 15)
+                .map(|(name, lines)| format!("{name} has {lines} lines"))
+        });
     hold("a handler has at most 15 lines", &offences.collect::<Vec<_>>());
 }
 
@@ -247,6 +248,7 @@ fn every_rejection_is_documented_and_in_the_staircase() {
     let undocumented = [
         "crates/directory/src/outcome.rs",
         "crates/directory/src/model/fault.rs",
+        "crates/directory/src/definitions.rs",
         "crates/faces/src/groups/status.rs",
         "crates/faces/src/groups/refusal.rs",
     ]

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod attributes;
+mod matching;
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
@@ -14,9 +15,9 @@ use directory::{
     Address, AddressType, Ancestor, AttributeDefinition, AttributeKey, ChangePlace, Changes,
     DefinitionFilter, DefinitionSnapshot, DefinitionWrite, EffectiveValue, ExternalReference, Failure,
     Filter, Found, Group, GroupId, GroupView, HierarchyNeeds, IdOrigin, Listed, LookupKey, Needs, Numbered,
-    NumberedPage, Page, Place, Reach, RecordedRun, ReferenceKey, RunFilter, RunId, RunList, RunPage,
-    SearchPage, SearchPlace, Slice, Sliced, Snapshot, Stamp, TenantId, Timestamp, Tree, TreePage, TreePlace,
-    Words, Write,
+    NumberedPage, Page, Reach, RecordedRun, ReferenceKey, RunFilter, RunId, RunList, RunPage, SearchPage,
+    SearchPlace, Slice, Sliced, Snapshot, Stamp, TenantId, Timestamp, Tree, TreePage, TreePlace, Words,
+    Write,
 };
 
 use self::addresses::Addresses;
@@ -24,6 +25,7 @@ use crate::free_ids::free_ids;
 use crate::{
     AccessKey, Done, ReadJob, Reader, Store, StoreError, StoredAnswer, Tenant, Transaction, WriteJob,
 };
+use matching::{passes, similar, words};
 
 /// A store that forgets everything when it is dropped. Writes run on the caller's thread.
 #[derive(Debug, Default)]
@@ -394,40 +396,6 @@ impl Reader for State {
     }
 }
 
-fn passes(filter: &Filter, group: &Group) -> bool {
-    let Filter { place, life, source, updated_after } = filter;
-    let lies_there = match place {
-        Place::Anywhere => true,
-        Place::Roots => group.parent.is_none(),
-        Place::Below(parent) => group.parent == Some(*parent),
-    };
-    let first = group.references.first();
-    let comes_from =
-        source.as_ref().is_none_or(|wanted| first.is_some_and(|reference| reference.source == *wanted));
-    let changed = updated_after.is_none_or(|after| group.updated_at > after);
-    lies_there && life.admits(group.is_archived()) && comes_from && changed
-}
-
-fn words(group: &Group) -> Words {
-    let mut words = Words::default();
-    words.add_name(group.name.as_str());
-    for reference in &group.references {
-        words.add_key(reference.key.as_str());
-    }
-    words
-}
-
-fn similar<'g>(groups: impl Iterator<Item = &'g Group>, key: &LookupKey) -> Vec<ExternalReference> {
-    let Some(key) = key.reference_key() else { return Vec::new() };
-    let alike =
-        |reference: &&ExternalReference| reference.key != *key && reference.key.folded() == key.folded();
-    let mut similar: Vec<ExternalReference> =
-        groups.flat_map(|group| &group.references).filter(alike).cloned().collect();
-    similar.sort();
-    similar.truncate(3);
-    similar
-}
-
 impl Transaction for State {
     fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError> {
         self.write(|state| {
@@ -442,7 +410,9 @@ impl Transaction for State {
                     found.archive_below(*id, at);
                 }
             }
-            found.check()?;
+            if let Some(id) = matching::intruder(found.groups.values()) {
+                return Err(conflict(id, "has a reference of another group"));
+            }
             Ok(found.tenant.revision)
         })
     }
@@ -621,18 +591,5 @@ impl TenantState {
             updated_at,
             revision,
         }
-    }
-
-    /// A reference belongs to one group.
-    fn check(&self) -> Result<(), StoreError> {
-        let mut owned = HashSet::new();
-        for group in self.groups.values() {
-            for reference in &group.references {
-                if !owned.insert(reference) {
-                    return Err(conflict(group.id, "has a reference of another group"));
-                }
-            }
-        }
-        Ok(())
     }
 }

@@ -114,11 +114,10 @@ impl AddressType {
 pub struct Country([u8; 2]);
 
 impl Country {
-    /// Reads a code in either case. Only codes that are assigned to a country are let through.
+    /// Reads a code in upper case. Only codes that are assigned to a country are let through.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        let upper = text.to_ascii_uppercase();
-        match upper.as_bytes() {
-            [first, second] if COUNTRIES.split(' ').any(|code| code == upper) => Ok(Self([*first, *second])),
+        match text.as_bytes() {
+            [first, second] if COUNTRIES.split(' ').any(|code| code == text) => Ok(Self([*first, *second])),
             _ => Err(Fault::NotACountry),
         }
     }
@@ -216,9 +215,18 @@ impl AddressLine {
         match text {
             "" if self.is_required() => Err(Fault::Empty),
             _ if self.is_required() && text.chars().all(char::is_whitespace) => Err(Fault::Blank),
+            _ if self == Self::Email && !text.is_empty() && !is_email(text) => Err(Fault::NotAnEmail),
             _ => Ok(line),
         }
     }
+}
+
+/// Whether mail could be sent there: something on either side of one `@`, no white space. More is for whoever
+/// sends mail.
+fn is_email(text: &str) -> bool {
+    let sides = text.split_once('@');
+    sides.is_some_and(|(mailbox, host)| !mailbox.is_empty() && !host.is_empty() && !host.contains('@'))
+        && !text.contains(char::is_whitespace)
 }
 
 /// One value for each line.

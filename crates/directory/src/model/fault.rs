@@ -110,7 +110,7 @@ pub enum Fault {
     /// Not a name that an attribute can have.
     NotAnAttributeName,
     /// Not a value of an attribute of this type.
-    NotOfType(AttributeType),
+    NotOfType(AttributeType, Unlike),
     /// The attribute is of this type and not of the one that was given.
     OtherType(AttributeType),
     /// Values of usergroups are of attributes of class user.
@@ -132,12 +132,14 @@ pub enum Fault {
         /// Languages allowed.
         limit: usize,
     },
-    /// Not one of these words.
-    NotAWord(&'static str),
     /// Only for attributes of other types.
     NotForType(AttributeType),
     /// Not one of these words.
     NotAmongWords(&'static [&'static str]),
+    /// An id and a name of an attribute that do not mean the same.
+    AmbiguousAttribute,
+    /// Not the address of a mailbox.
+    NotAnEmail,
     /// Not a country of ISO 3166-1, such as `NL`.
     NotACountry,
     /// A code that another address of the group has.
@@ -156,6 +158,30 @@ pub enum Fault {
     },
 }
 
+/// In which way a value is not of its attribute's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlike {
+    /// Of another type of JSON.
+    Json,
+    /// A number that is too large, or has too many digits.
+    Range,
+    /// No date or moment of the calendar.
+    Calendar,
+    /// Not one of the values that the attribute lists.
+    Listed,
+}
+
+impl Unlike {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Json => "WRONG_TYPE",
+            Self::Range => "OUT_OF_RANGE",
+            Self::Calendar => "INVALID_DATE",
+            Self::Listed => "NOT_IN_ENUM",
+        }
+    }
+}
+
 impl Fault {
     /// The stable reason, as it stands on the wire.
     pub const fn reason(&self) -> &'static str {
@@ -172,27 +198,27 @@ impl Fault {
             Self::UrlScheme => "URL_SCHEME",
             Self::UrlCredentials => "URL_CREDENTIALS",
             Self::NotClearable => "FIELD_NOT_CLEARABLE",
-            Self::Conflicting { .. } => "CONFLICTING_FIELDS",
-            Self::DuplicateMember => "DUPLICATE_MEMBER",
+            Self::Conflicting { .. } | Self::SecondDefault => "CONFLICTING_FIELDS",
+            Self::DuplicateMember | Self::SameLanguage(_) => "DUPLICATE_MEMBER",
             Self::Unknown { .. } => "UNKNOWN_FIELD",
             Self::TooManyMembers { .. } => "TOO_MANY_MEMBERS",
             Self::NotALanguage => "INVALID_LANGUAGE",
-            Self::NotAmong(_) | Self::NotAWord(_) | Self::NotAmongWords(_) => "NOT_IN_ENUM",
+            Self::NotAmong(_) | Self::NotAmongWords(_) => "NOT_IN_ENUM",
             Self::InvalidMoment => "INVALID_DATE",
             Self::InvalidId => "INVALID_ID",
             Self::AmbiguousParent => "AMBIGUOUS_PARENT",
             Self::NotAnAttributeName => "NOT_AN_ATTRIBUTE_NAME",
-            Self::NotOfType(_) => "NOT_OF_TYPE",
-            Self::OtherType(_) => "OTHER_TYPE",
+            Self::NotOfType(_, unlike) => unlike.reason(),
+            Self::OtherType(_) => "TYPE_MISMATCH",
             Self::NotForUsergroups => "NOT_FOR_USERGROUPS",
             Self::SameAttribute { .. } => "SAME_ATTRIBUTE",
             Self::TooManyAttributes { .. } => "TOO_MANY_ATTRIBUTES",
-            Self::SameLanguage(_) => "SAME_LANGUAGE",
             Self::TooManyLanguages { .. } => "TOO_MANY_LANGUAGES",
             Self::NotForType(_) => "NOT_FOR_TYPE",
+            Self::AmbiguousAttribute => "AMBIGUOUS_ATTRIBUTE",
+            Self::NotAnEmail => "INVALID_EMAIL",
             Self::NotACountry => "INVALID_COUNTRY",
             Self::CodeTaken => "CODE_TAKEN",
-            Self::SecondDefault => "SECOND_DEFAULT",
             Self::TooManyEntries { .. } => "TOO_MANY_ENTRIES",
             Self::TooDeep { .. } => "TOO_DEEP",
         }
@@ -201,6 +227,7 @@ impl Fault {
 
 /// The caller's sentence: it continues "`field` …" and never repeats the value.
 impl fmt::Display for Fault {
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAnObject(found) => write!(formatter, "must be a JSON object, it is {found}"),
@@ -242,8 +269,11 @@ impl fmt::Display for Fault {
                 let letters: Vec<String> = letters.chars().map(String::from).collect();
                 write!(formatter, "must be one of {}", letters.join(", "))
             }
+            Self::TooDeep { limit } => {
+                write!(formatter, "is nested too deeply, at most {limit} levels are allowed")
+            }
             Self::NotAnAttributeName => formatter.write_str("must hold nothing but A-Z, 0-9 and _"),
-            Self::NotOfType(kind) => of_type(formatter, *kind),
+            Self::NotOfType(kind, _) => of_type(formatter, *kind),
             Self::OtherType(kind) => write!(formatter, "is of type {}", kind.as_str()),
             Self::NotForUsergroups => {
                 formatter.write_str("is of another class than user: usergroups have no values of it")
@@ -255,12 +285,12 @@ impl fmt::Display for Fault {
                 write!(formatter, "is one attribute too many, a usergroup has values of at most {limit}")
             }
             Self::SameLanguage(language) => write!(formatter, "holds the language {language} more than once"),
-            Self::TooManyLanguages { limit } => {
-                write!(formatter, "has too many languages, at most {limit} are allowed")
-            }
-            Self::NotAWord(words) => write!(formatter, "must be one of {words}"),
             Self::NotForType(kind) => write!(formatter, "is not for attributes of type {}", kind.as_str()),
             Self::NotAmongWords(words) => write!(formatter, "must be one of {}", words.join(", ")),
+            Self::AmbiguousAttribute => {
+                formatter.write_str("means two attributes: its id one, its name another")
+            }
+            Self::NotAnEmail => formatter.write_str("must be an address such as a@example.org"),
             Self::NotACountry => {
                 formatter.write_str("must be the two letters of a country of ISO 3166-1, such as NL")
             }
@@ -271,8 +301,8 @@ impl fmt::Display for Fault {
             Self::TooManyEntries { limit } => {
                 write!(formatter, "would be one too many, at most {limit} are allowed in a group")
             }
-            Self::TooDeep { limit } => {
-                write!(formatter, "is nested too deeply, at most {limit} levels are allowed")
+            Self::TooManyLanguages { limit } => {
+                write!(formatter, "has too many languages, at most {limit} are allowed")
             }
         }
     }

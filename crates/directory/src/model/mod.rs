@@ -18,7 +18,7 @@ pub use attribute::{
     AttributeType, Localised, localised_from_stored, localised_to_stored,
 };
 pub use details::{BUDGET, Choice, Details, Language, ORDER_LIST, Options, YES_NO};
-pub use fault::{Fault, JsonType, KeyProblem};
+pub use fault::{Fault, JsonType, KeyProblem, Unlike};
 pub use group::Group;
 pub use id::{GroupId, TenantId};
 pub use reference::{ExternalReference, ReferenceKey, Source};

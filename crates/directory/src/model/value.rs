@@ -1,7 +1,7 @@
 //! Values of attributes. Each has one canonical form, so that equal texts mean equal values.
 
 use super::attribute::AttributeType;
-use super::fault::Fault;
+use super::fault::{Fault, Unlike};
 
 /// A value, or its part in one language, in canonical form: a text as sent; a whole or decimal number
 /// without signs, zeros and points that say nothing; a date `2026-01-31`; a moment in UTC,
@@ -15,10 +15,10 @@ const SEPARATOR: char = '\u{1F}';
 impl ValueText {
     /// The most Unicode scalar values of a text, and of all the items of a list together (rules §10).
     pub const MAX_CHARACTERS: usize = 8192;
-    /// The most digits of a decimal number, without zeros before and behind them: so many are exact in every
-    /// reader of JSON.
-    pub const MAX_DIGITS: usize = 15;
-    /// The largest whole number, for the same reason; the smallest is its opposite.
+    /// The most digits of a decimal number, without zeros before and behind them. All are kept and shown; not
+    /// every reader of JSON can tell more than 15 apart.
+    pub const MAX_DIGITS: usize = 40;
+    /// The largest whole number, which is exact in every reader of JSON; the smallest is its opposite.
     pub const MAX_INTEGER: i64 = (1 << 53) - 1;
 
     /// Takes a value that was parsed before it was stored.
@@ -65,18 +65,20 @@ impl ValueText {
         let number = plain.filter(|plain| {
             plain.parse::<i64>().is_ok_and(|number| number.unsigned_abs() <= Self::MAX_INTEGER.unsigned_abs())
         });
-        number.map(|plain| Self(plain.into())).ok_or(Fault::NotOfType(AttributeType::Integer))
+        number.map(|plain| Self(plain.into())).ok_or(Fault::NotOfType(AttributeType::Integer, Unlike::Range))
     }
 
     /// Reads a decimal number from the digits of a number of JSON.
     pub fn decimal(digits: &str) -> Result<Self, Fault> {
         let number = decimal(digits).filter(|(_, found)| *found <= Self::MAX_DIGITS);
-        number.map(|(plain, _)| Self(plain.into())).ok_or(Fault::NotOfType(AttributeType::Decimal))
+        number
+            .map(|(plain, _)| Self(plain.into()))
+            .ok_or(Fault::NotOfType(AttributeType::Decimal, Unlike::Range))
     }
 
     /// Reads a date of the calendar: `YYYY-MM-DD`.
     pub fn date(text: &str) -> Result<Self, Fault> {
-        let not = Fault::NotOfType(AttributeType::Date);
+        let not = Fault::NotOfType(AttributeType::Date, Unlike::Calendar);
         let whole = text.len() == 10;
         let date = Date::parse(text).filter(|_| whole);
         date.map(|_| Self(text.into())).ok_or(not)
@@ -84,7 +86,9 @@ impl ValueText {
 
     /// Reads a moment of RFC 3339.
     pub fn date_time(text: &str) -> Result<Self, Fault> {
-        date_time(text).map(|text| Self(text.into())).ok_or(Fault::NotOfType(AttributeType::DateTime))
+        date_time(text)
+            .map(|text| Self(text.into()))
+            .ok_or(Fault::NotOfType(AttributeType::DateTime, Unlike::Calendar))
     }
 }
 

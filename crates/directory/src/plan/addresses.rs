@@ -20,6 +20,8 @@ pub(super) struct Settled<'a> {
     entries: Vec<Settlement<'a>>,
     /// Stored addresses that no entry names, without the default that another one takes over.
     unset: Vec<Address>,
+    /// Entries that fail only because of later ones, which are the ones to tell of where all fail together.
+    first: Vec<usize>,
 }
 
 /// What is known of one entry.
@@ -49,7 +51,7 @@ pub(super) struct Done {
 /// Settles the entries of a record against the addresses that its group has.
 pub(super) fn settle<'a>(entries: &[AddressDirective], stored: &'a [Address]) -> Settled<'a> {
     let settled = entries.iter().enumerate().map(|(index, entry)| settle_one(index, entry, stored));
-    let mut settled = Settled { entries: settled.collect(), unset: Vec::new() };
+    let mut settled = Settled { entries: settled.collect(), unset: Vec::new(), first: Vec::new() };
     settled.reject_duplicates(entries);
     settled.reject_taken_codes(stored);
     settled.reject_second_defaults();
@@ -170,9 +172,10 @@ impl Settlement<'_> {
 }
 
 impl<'a> Settled<'a> {
-    /// The failures of all entries, in their order.
+    /// The failures of all entries, in their order, for the record that they fail.
     pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
-        self.entries.iter().flat_map(|entry| match entry {
+        let told = self.entries.iter().enumerate().filter(|(index, _)| !self.first.contains(index));
+        told.flat_map(|(_, entry)| match entry {
             Settlement::Failed { failures, .. } => &failures[..],
             Settlement::Put { .. } | Settlement::Delete(_) => &[],
         })
@@ -205,6 +208,8 @@ impl<'a> Settled<'a> {
             peers.sort_unstable();
             peers.dedup();
             peers.truncate(Failure::MAX_PEERS);
+            let is_first = peers.iter().all(|peer| *peer > index) && self.entries[index].is_good();
+            self.first.extend(is_first.then_some(index));
             let field = Field::Address(index, AddressField::Code);
             self.fail(index, Failure::DuplicateAddress { field, peers });
         }
@@ -235,6 +240,7 @@ impl<'a> Settled<'a> {
             if claimants.len() < 2 {
                 continue;
             }
+            self.first.push(claimants[0]);
             for index in claimants {
                 let field = Some(Field::Address(index, AddressField::IsDefault));
                 self.fail(index, Failure::Validation { field, fault: Fault::SecondDefault });

@@ -201,6 +201,6 @@ fn default(
         Patch::Keep => Ok(before),
         Patch::Clear => Ok(None),
         Patch::Set(_) if !kind.has_default() => Err(invalid(Fault::NotForType(kind))),
-        Patch::Set(value) => parse_single(value, kind).map_err(invalid),
+        Patch::Set(value) => parse_single(value, kind, "").map_err(invalid),
     }
 }

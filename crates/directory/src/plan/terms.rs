@@ -58,6 +58,7 @@ fn suppress(directive: &mut Directive, group: &Group, terms: &Terms) -> Vec<Fiel
             | Field::Source
             | Field::References
             | Field::AttributeEntry(_)
+            | Field::AttributeValue(_)
             | Field::Attribute(_)
             | Field::Address(..)
             | Field::Other(_) => false,

@@ -7,7 +7,7 @@ use super::diff::change;
 use super::resolve::Target;
 use crate::directive::Directive;
 use crate::model::{
-    AttributeClass, AttributeDefinition, AttributeId, AttributeName, AttributeType, Fault, Language,
+    AttributeClass, AttributeDefinition, AttributeId, AttributeName, AttributeType, Fault, Language, Unlike,
     ValueText,
 };
 use crate::outcome::{Change, Failure, Field};
@@ -62,13 +62,29 @@ fn invalid(entry: usize, fault: Fault) -> Failure {
     Failure::Validation { field: Some(Field::AttributeEntry(entry)), fault }
 }
 
+/// A value that is not as it should be. What is wrong with all of it is told of the entry.
+fn unfit(entry: usize, kind: AttributeType, fault: Fault) -> Failure {
+    let of_date = matches!(kind, AttributeType::Date | AttributeType::DateTime);
+    let field = match fault {
+        Fault::NotOfType(..) if of_date => Field::AttributeValue(entry),
+        Fault::NotOfType(..) | Fault::OtherType(_) | Fault::NotForUsergroups => Field::AttributeEntry(entry),
+        _ => Field::AttributeValue(entry),
+    };
+    Failure::Validation { field: Some(field), fault }
+}
+
 fn judge_one(entry: usize, patch: &ValuePatch, own: &OwnValues, seen: &Snapshot) -> Result<Judged, Failure> {
-    let Some(attribute) = seen.attributes.get(&patch.attribute) else {
+    let mut named = [Some(&patch.attribute), patch.too.as_ref()].into_iter().flatten();
+    let found = named.clone().map(|key| seen.attributes.get(key).map(|attribute| attribute.id));
+    if found.clone().any(|id| id != seen.attributes.get(&patch.attribute).map(|attribute| attribute.id)) {
+        return Err(invalid(entry, Fault::AmbiguousAttribute));
+    }
+    let Some(attribute) = named.next().and_then(|key| seen.attributes.get(key)) else {
         let (field, key) = (Field::AttributeEntry(entry), patch.attribute.clone());
         return Err(Failure::AttributeNotFound { field, key });
     };
     let before = own.values.get(&attribute.id).cloned().unwrap_or_default();
-    let after = after(patch, attribute, &before).map_err(|fault| invalid(entry, fault))?;
+    let after = after(patch, attribute, &before).map_err(|fault| unfit(entry, attribute.kind, fault))?;
     Ok(Judged { attribute: attribute.id, name: attribute.name.clone(), before, after })
 }
 
@@ -84,53 +100,81 @@ fn after(patch: &ValuePatch, attribute: &AttributeDefinition, before: &Parts) ->
     match (value, attribute.kind.is_localised()) {
         (RawValue::List(items), true) if items.is_empty() => Ok(before.clone()),
         (RawValue::Localised(parts), true) => localised(parts, attribute.kind, before),
-        (_, true) => Err(Fault::NotOfType(attribute.kind)),
+        // A plain text or list is the part of no language.
+        (RawValue::Text(text), true) => plain(RawPartValue::Text(text.clone()), attribute.kind, before),
+        (RawValue::List(items), true) => plain(RawPartValue::List(items.clone()), attribute.kind, before),
+        (_, true) => Err(Fault::NotOfType(attribute.kind, Unlike::Json)),
         (value, false) => {
-            Ok(parse_single(value, attribute.kind)?.map(|text| (None, text)).into_iter().collect())
+            let parsed = parse_single(value, attribute.kind, attribute.type_param.as_str())?;
+            Ok(parsed.map(|text| (None, text)).into_iter().collect())
         }
     }
 }
 
-/// Only the languages that are given change.
+fn plain(value: RawPartValue, kind: AttributeType, before: &Parts) -> Result<Parts, Fault> {
+    localised(&[RawPart { language: "".into(), value }], kind, before)
+}
+
+/// Only the languages that are given change; the empty one is that of values without a language.
 fn localised(given: &[RawPart], kind: AttributeType, before: &Parts) -> Result<Parts, Fault> {
-    let mut changed: BTreeMap<Language, Option<ValueText>> = BTreeMap::new();
+    let mut changed: BTreeMap<Option<Language>, Option<ValueText>> = BTreeMap::new();
     for part in given {
-        let language = Language::parse(&part.language)?;
+        let named = Some(&*part.language).filter(|language| !language.is_empty());
+        let language = named.map(Language::parse).transpose()?;
         let text = match (&part.value, kind) {
             (RawPartValue::Nothing, _) => None,
             (RawPartValue::Text(text), AttributeType::Text) if text.is_empty() => None,
             (RawPartValue::List(items), AttributeType::List) if items.is_empty() => None,
             (RawPartValue::Text(text), AttributeType::Text) => Some(ValueText::text(text)?),
             (RawPartValue::List(items), AttributeType::List) => Some(list(items)?),
-            (RawPartValue::Text(_) | RawPartValue::List(_), _) => return Err(Fault::NotOfType(kind)),
+            (RawPartValue::Text(_) | RawPartValue::List(_), _) => {
+                return Err(Fault::NotOfType(kind, Unlike::Json));
+            }
         };
         if changed.insert(language, text).is_some() {
-            return Err(Fault::SameLanguage(language));
+            return Err(language.map_or(Fault::DuplicateMember, Fault::SameLanguage));
         }
     }
     let mut after = before.clone();
     for (language, text) in changed {
         match text {
-            Some(text) => after.insert(Some(language), text),
-            None => after.remove(&Some(language)),
+            Some(text) => after.insert(language, text),
+            None => after.remove(&language),
         };
     }
     let limit = AttributeDefinition::MAX_LANGUAGES;
     if after.len() > limit { Err(Fault::TooManyLanguages { limit }) } else { Ok(after) }
 }
 
+/// Whether a value is among those that `typeParam` lists, with bars between them. Without a bar it is the name of
+/// a list that is kept elsewhere.
+fn is_listed(value: &str, type_param: &str) -> bool {
+    !type_param.contains('|') || type_param.split('|').any(|listed| listed == value)
+}
+
 /// A value of a type without languages; an empty text and an empty list are none.
-pub(super) fn parse_single(value: &RawValue, kind: AttributeType) -> Result<Option<ValueText>, Fault> {
+pub(super) fn parse_single(
+    value: &RawValue,
+    kind: AttributeType,
+    type_param: &str,
+) -> Result<Option<ValueText>, Fault> {
+    let unlisted = || Err(Fault::NotOfType(kind, Unlike::Listed));
     Ok(match (value, kind) {
         (RawValue::Text(text), AttributeType::Enum) if text.is_empty() => None,
         (RawValue::List(items), AttributeType::EnumList) if items.is_empty() => None,
+        (RawValue::Text(text), AttributeType::Enum) if !is_listed(text, type_param) => return unlisted(),
+        (RawValue::List(items), AttributeType::EnumList)
+            if items.iter().any(|item| !is_listed(item, type_param)) =>
+        {
+            return unlisted();
+        }
         (RawValue::Text(text), AttributeType::Enum) => Some(ValueText::text(text)?),
         (RawValue::List(items), AttributeType::EnumList) => Some(list(items)?),
         (RawValue::Number(digits), AttributeType::Integer) => Some(ValueText::integer(digits)?),
         (RawValue::Number(digits), AttributeType::Decimal) => Some(ValueText::decimal(digits)?),
         (RawValue::Text(text), AttributeType::Date) => Some(ValueText::date(text)?),
         (RawValue::Text(text), AttributeType::DateTime) => Some(ValueText::date_time(text)?),
-        _ => return Err(Fault::NotOfType(kind)),
+        _ => return Err(Fault::NotOfType(kind, Unlike::Json)),
     })
 }
 

@@ -178,7 +178,7 @@ pub(crate) fn any_addresses() -> impl Strategy<Value = Vec<AddressDirective>> {
 fn address_patch(key: BoxedStrategy<AddressKey>) -> impl Strategy<Value = AddressPatch> {
     let line = || patch(prop::sample::select(&["x", "y"][..]).prop_map(Line::from_stored).boxed());
     let kind = option::weighted(0.8, prop::sample::select(&AddressType::ALL[..2]));
-    let country = option::weighted(0.9, Just(Country::parse("nl").expect("a country")));
+    let country = option::weighted(0.9, Just(Country::parse("NL").expect("a country")));
     (key, kind, country, option::of(any::<bool>()), line(), line(), line()).prop_map(
         |(key, kind, country, is_default, street, city, region)| {
             let mut lines = Lines::default();

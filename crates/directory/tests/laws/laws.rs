@@ -6,7 +6,7 @@ use directory::model::JsonType;
 use directory::*;
 use proptest::prelude::*;
 
-use crate::attributes::attributes;
+use crate::defined::attributes;
 use crate::generate::{DEPTH_LIMIT, batch, lives, moves, world};
 use crate::world::World;
 

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod attributes;
+mod defined;
 mod generate;
 mod laws;
 mod search;

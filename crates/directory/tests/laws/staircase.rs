@@ -65,7 +65,6 @@ fn each_repair_shows_the_next_code() {
     let steps: Vec<(Record, Vec<Directive>)> = vec![
         (rejected("new", true), duplicate("new")),
         (rejected("new", false), duplicate("new")),
-        (Ok(with_values("twice", "NONE")), duplicate("twice")),
         (Ok(directive("twice", Some("twice"))), duplicate("twice")),
         (Ok(directive("twice", Some("twice"))), vec![]),
         (Ok(directive("archived", Some("archived"))), vec![]),
@@ -84,14 +83,6 @@ fn each_repair_shows_the_next_code() {
     let of_upserts = Code::ALL.iter().filter(|code| !OF_OTHER_INTENTS.contains(code));
     let expected: Vec<&str> = of_upserts.map(|code| code.as_str()).chain([""]).collect();
     assert_eq!(shown, expected);
-}
-
-/// A record with a value of an attribute of this name.
-fn with_values(key: &str, name: &str) -> Directive {
-    let name = AttributeName::parse(name).expect("a good name");
-    let attribute = AttributeKey::Name { name, class: AttributeClass::User };
-    let values = vec![ValuePatch { attribute, kind: None, value: None }];
-    Directive { values, ..directive(key, Some("twice")) }
 }
 
 /// Codes that an unconditional upsert never sees.

@@ -6,7 +6,7 @@ use directory::model::{Country, Gender, Line, Lines, Notes};
 use directory::write::Content;
 use directory::*;
 
-use crate::attributes;
+use crate::defined;
 
 pub(crate) const TENANT: TenantId = TenantId(1);
 
@@ -100,7 +100,7 @@ impl World {
                 self.add_similar(key, &mut seen);
             }
         }
-        attributes::look(self, &needs, &mut seen);
+        defined::look(self, &needs, &mut seen);
         seen.free_ids = self.free_ids(needs.fresh_ids);
         seen.next_address = self.next_address;
         for id in needs.addresses_of.iter().flat_map(|key| self.find(key)) {
@@ -217,13 +217,13 @@ impl World {
                     };
                     assert!(self.groups.insert(*id, group).is_none(), "id {id} is taken");
                     self.hold(*id, content);
-                    attributes::apply(self, *id, values);
+                    defined::apply(self, *id, values);
                     self.keep_addresses(*id, addresses);
                 }
                 Write::Update { id, content, reference, added, values, addresses } => {
                     self.keep_addresses(*id, addresses);
                     self.hold(*id, content);
-                    attributes::apply(self, *id, values);
+                    defined::apply(self, *id, values);
                     if let Some((from, to)) = reference {
                         let references = &mut self.groups.get_mut(id).expect("stored").references;
                         let place = references.iter().position(|reference| reference == from);

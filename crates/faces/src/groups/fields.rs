@@ -175,7 +175,7 @@ pub(super) fn wire_name(field: &Field) -> &str {
         Field::PhotoUrl => Member::PhotoUrl.rule().name,
         // This contract has none of them, so that no record of it can be at fault there.
         Field::Detail(_) => "details",
-        Field::AttributeEntry(_) | Field::Attribute(_) => "attributes",
+        Field::AttributeEntry(_) | Field::AttributeValue(_) | Field::Attribute(_) => "attributes",
         Field::Address(..) => "addresses",
         Field::Other(name) => name,
     }

@@ -31,7 +31,6 @@ pub(super) const fn of_failure(code: Code) -> (u16, &'static str) {
     match code {
         Code::RequiredFieldMissing => (400, "A field is missing"),
         Code::Validation => (400, "The request is not as the contract asks"),
-        Code::AttributeNotFound => (404, "No such attribute"),
         Code::DuplicateInRequest => (400, "Several records for one group"),
         Code::AmbiguousGroupIdentifier => (409, "More than one group has this key"),
         Code::GroupNotFound => (404, "No such group"),

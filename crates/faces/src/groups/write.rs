@@ -338,9 +338,7 @@ fn message(failure: &Failure) -> String {
             "The group is not in the state that If-Match or If-None-Match asks for: read it again.".into()
         }
         Failure::AddressNotFound { id, .. } => format!("The group has no address {id}."),
-        Failure::DuplicateAddress { .. } => {
-            "Another entry of the record means the same address; send one entry for each address.".into()
-        }
+        Failure::DuplicateAddress { .. } => "Another entry of the record means the same address.".into(),
         Failure::ReferenceTaken { id } => {
             format!("Another group (id {id}) has this {key} in this system already.")
         }

@@ -94,8 +94,9 @@ impl Named {
                 reason: "AMBIGUOUS_ATTRIBUTE",
                 field: ATTRIBUTE_CLASS.to_owned(),
                 detail: format!(
-                    "Attributes of several classes have the name [{}]: give {ATTRIBUTE_CLASS}, one of {CLASSES}",
-                    self.value
+                    "Attributes of several classes have the name [{}]: give {ATTRIBUTE_CLASS}, one of {}",
+                    self.value,
+                    CLASSES.join(", ")
                 ),
                 bounds: None,
             }),
@@ -107,7 +108,7 @@ fn class_of(text: &str) -> Result<AttributeClass, Refusal> {
     AttributeClass::parse(text).ok_or_else(|| Refusal::Payload {
         reason: "INVALID_PARAMETER",
         field: ATTRIBUTE_CLASS.to_owned(),
-        detail: format!("{ATTRIBUTE_CLASS} must be one of {CLASSES}"),
+        detail: format!("{ATTRIBUTE_CLASS} must be one of {}", CLASSES.join(", ")),
         bounds: None,
     })
 }
@@ -217,8 +218,8 @@ fn patch(item: &mut Item<'_, '_>) -> DefinitionPatch {
     let name = item.take(NAME).and_then(|json| item.set(NAME, json, AttributeName::parse));
     let patch = DefinitionPatch {
         name,
-        class: word(item, CLASS, AttributeClass::parse, CLASSES).flatten(),
-        kind: word(item, TYPE, AttributeType::parse, TYPES).flatten(),
+        class: word(item, CLASS, AttributeClass::parse, CLASSES),
+        kind: word(item, TYPE, AttributeType::parse, TYPES),
         type_param: text(item, TYPE_PARAM),
         descriptions: lines(item, DESCRIPTIONS),
         units: lines(item, UNITS),
@@ -502,8 +503,8 @@ impl AttributeQuery {
         let name = item.take(NAME).and_then(|json| item.set(NAME, json, AttributeName::parse));
         let filter = DefinitionFilter {
             name,
-            class: word(&mut item, CLASS, AttributeClass::parse, CLASSES).flatten(),
-            kind: word(&mut item, TYPE, AttributeType::parse, TYPES).flatten(),
+            class: word(&mut item, CLASS, AttributeClass::parse, CLASSES),
+            kind: word(&mut item, TYPE, AttributeType::parse, TYPES),
             group: text(&mut item, GROUP),
         };
         let (page, offset) = (item.take("page"), item.take("offset"));

@@ -4,7 +4,7 @@ use directory::model::JsonType;
 use directory::{Field, Terms};
 
 use super::fields::{FIELDS, SOURCE, SOURCE_ID};
-use super::json::{elements, members};
+use super::json::{Member, elements, members};
 use super::read::By;
 use super::refusal::Refusal;
 use super::schema::{ARRAY, Place, Schema, Violations};
@@ -78,12 +78,19 @@ fn array_form<'a>(json: &'a str, place: Place<'_>, schema: &mut Schema) -> Resul
             schema.wrong_type(place, "Object", json_type(slice));
             continue;
         }
+        let Some(members) = told(slice, place, schema) else { continue };
         let (mut operation, mut fields) = (None, None);
-        for (name, value) in members(slice).unwrap_or_default() {
-            match &*name {
-                OPERATION => operation = Some(value),
-                FIELDS_MEMBER => fields = Some(value),
-                _ => schema.extraneous(place, &name),
+        for (name, value) in members {
+            let taken = match &*name {
+                OPERATION => operation.replace(value).is_some(),
+                FIELDS_MEMBER => fields.replace(value).is_some(),
+                _ => {
+                    schema.extraneous(place, &name);
+                    false
+                }
+            };
+            if taken {
+                schema.doubled(place, &name);
             }
         }
         let Some(operation) = operation else {
@@ -99,16 +106,24 @@ fn array_form<'a>(json: &'a str, place: Place<'_>, schema: &mut Schema) -> Resul
 }
 
 fn object_form<'a>(json: &'a str, place: Place<'_>, schema: &mut Schema) -> Result<Vec<Sent<'a>>, Refusal> {
-    let members = members(json).unwrap_or_default();
+    let members = told(json, place, schema).unwrap_or_default();
     check_count(members.len())?;
-    let mut sent = Vec::with_capacity(members.len());
+    let mut sent: Vec<Sent<'_>> = Vec::with_capacity(members.len());
     for (name, value) in members {
         let fields = texts(Some(value), Place::Member(&place, &name), schema);
         let operation: String = shorten(&name, MAX_ECHO).into();
+        if sent.iter().any(|other| other.operation == operation) {
+            schema.doubled(place, &name);
+        }
         let place = format!("{DIRECTIVES}.{operation}");
         sent.push(Sent { place, operation, fields, object_form: Some(value) });
     }
     Ok(sent)
+}
+
+/// The members of an object; `None` after a violation.
+fn told<'a>(json: &'a str, object: Place<'_>, schema: &mut Schema) -> Option<Vec<Member<'a>>> {
+    members(json).map_err(|fault| schema.fault(object, &fault)).ok()
 }
 
 fn check_count(count: usize) -> Result<(), Refusal> {

@@ -35,6 +35,7 @@ pub(super) fn wire_name(field: &Field, key: &'static str) -> String {
         Field::Description => "description".to_owned(),
         Field::PhotoUrl => "photoUrl".to_owned(),
         Field::AttributeEntry(entry) => format!("attributes[{entry}]"),
+        Field::AttributeValue(entry) => format!("attributes[{entry}].value"),
         Field::Attribute(name) => format!("attributes.{name}"),
         Field::Other(name) => name.to_string(),
         Field::Address(entry, field) => path_of(*entry, field),

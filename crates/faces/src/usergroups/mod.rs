@@ -41,7 +41,7 @@ pub use definitions::{
     write_attribute, write_definitions, write_found_attributes,
 };
 pub use error_pages::{ERROR_PAGES, error_page};
-pub(crate) use openapi::{paths, schemas};
+pub(crate) use openapi::{paths, schemas, shared_responses};
 pub use read::{By, Expand, Note, Reading, lookup, read_bulk, read_new, read_update, read_values};
 pub use refusal::Refusal;
 pub use schema::Violations;

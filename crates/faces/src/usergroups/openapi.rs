@@ -1,6 +1,10 @@
 //! The description of this face for programs (`OpenAPI` 3.1), made from the tables that the reader and the
 //! writers use.
 
+mod attributes;
+
+use std::collections::BTreeSet;
+
 use directory::model::{BUDGET, Choice, ORDER_LIST, YES_NO};
 use directory::{Batch, GroupId, ReferenceKey, Source};
 use serde_json::{Map, Value, json};
@@ -53,6 +57,11 @@ impl Operation<'_> {
         if self.access == Access::Writes {
             responses[&status.to_string()]["headers"]["Rosterd-Run-Id"] = described::run_id();
         }
+        if status == Line::CREATED {
+            let mut rehearsed = responses[&status.to_string()].clone();
+            rehearsed["description"] = json!("With dryRun=true: what would be done.");
+            responses[&Line::DONE.to_string()] = rehearsed;
+        }
         let mut operation = json!({
             "operationId": self.id,
             "tags": ["usergroups"],
@@ -73,31 +82,75 @@ impl Operation<'_> {
         operation
     }
 
+    /// A response for each status. Those that say nothing of this call stand once for all calls like it.
     fn refused(&self) -> Value {
-        let shared = described::shared(self.access == Access::Writes, self.body.is_some());
-        let all = shared.into_iter().map(Refusal::from).chain(self.refusals.iter().cloned());
-        let mut responses = Map::new();
-        for refusal in all {
-            let body: Value = serde_json::from_slice(&refusal.body()).unwrap_or_default();
-            let response = responses.entry(refusal.status().to_string()).or_insert_with(|| {
-                json!({
-                    "description": "Refused, for one of the reasons among the examples.",
-                    "content": { "application/json": {
-                        "schema": reference("UsergroupError"),
-                        "examples": {},
-                    } },
-                })
-            });
-            let name = format!("{} {}", body["error"]["code"], refusal.code());
-            response["content"]["application/json"]["examples"][name] = json!({ "value": body });
-        }
+        let kind = Kind(self.access, self.body.is_some());
+        let own: BTreeSet<String> =
+            self.refusals.iter().map(|refusal| refusal.status().to_string()).collect();
+        let shared = kind.refused().into_iter().map(|(status, response)| {
+            let named = json!({ "$ref": format!("#/components/responses/{}", kind.name(&status)) });
+            let response = if own.contains(&status) { response } else { named };
+            (status, response)
+        });
+        let mut responses: Map<String, Value> = shared.collect();
+        add(&mut responses, &self.refusals);
         Value::Object(responses)
     }
 }
 
+/// What the refusals of a call depend on beside itself: what it does, and whether it has a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind(Access, bool);
+
+impl Kind {
+    const ALL: [Self; 4] = [
+        Self(Access::Reads, false),
+        Self(Access::Reads, true),
+        Self(Access::Writes, false),
+        Self(Access::Writes, true),
+    ];
+
+    /// The name of its response of a status.
+    fn name(self, status: &str) -> String {
+        let Self(access, has_body) = self;
+        let body = if has_body { "WithBody" } else { "" };
+        format!("Usergroups{access:?}{body}{status}")
+    }
+
+    fn refused(self) -> Map<String, Value> {
+        let shared = described::shared(self.0 == Access::Writes, self.1);
+        let mut responses = Map::new();
+        add(&mut responses, &shared.into_iter().map(Refusal::from).collect::<Vec<_>>());
+        responses
+    }
+}
+
+/// Adds refusals to the responses of their statuses.
+fn add(responses: &mut Map<String, Value>, refusals: &[Refusal]) {
+    for refusal in refusals {
+        let body: Value = serde_json::from_slice(&refusal.body()).unwrap_or_default();
+        let response = responses.entry(refusal.status().to_string()).or_insert_with(|| {
+            json!({
+                "description": "Refused, for one of the reasons among the examples.",
+                "content": { "application/json": { "schema": reference("UsergroupError"), "examples": {} } },
+            })
+        });
+        let name = format!("{} {}", body["error"]["code"], refusal.code());
+        response["content"]["application/json"]["examples"][name] = json!({ "value": body });
+    }
+}
+
+/// The responses that calls share.
+pub(crate) fn shared_responses() -> Vec<(String, Value)> {
+    let each = Kind::ALL.into_iter().flat_map(|kind| {
+        kind.refused().into_iter().map(move |(status, response)| (kind.name(&status), response))
+    });
+    each.collect()
+}
+
 /// The paths of this face.
 pub(crate) fn paths() -> Vec<(&'static str, Value)> {
-    vec![
+    let usergroups = vec![
         ("/usergroups", json!({ "post": create() })),
         ("/usergroups/search", json!({ "post": search() })),
         ("/usergroups/bulk/id", json!({ "post": bulk(By::Id) })),
@@ -106,10 +159,8 @@ pub(crate) fn paths() -> Vec<(&'static str, Value)> {
             "/usergroups/{lookupKey}/{lookupValue}",
             json!({ "get": one(), "patch": update(), "delete": delete() }),
         ),
-    ]
-    .into_iter()
-    .chain(addresses::paths())
-    .collect()
+    ];
+    [usergroups, attributes::paths(), addresses::paths()].concat()
 }
 
 /// The parameters of a path that names a usergroup.
@@ -198,6 +249,7 @@ fn fields() -> Value {
         "orderListAllowAll": letters(Choice::<ORDER_LIST>::LETTERS),
         "sourceId": text(1, ReferenceKey::MAX_CHARACTERS),
         "source": text(0, Source::MAX_CHARACTERS),
+        "attributes": attributes::nested(),
         "addresses": addresses::of_item(),
     })
 }
@@ -316,9 +368,10 @@ fn shown() -> Value {
     closed(&Value::Object(properties), &required)
 }
 
-fn numbered() -> Value {
+/// A page of a list of these.
+fn numbered(of: &str) -> Value {
     let mut page = json!({
-        "data": { "type": "array", "items": reference("Usergroup") },
+        "data": { "type": "array", "items": reference(of) },
         "messages": { "type": "array", "items": { "type": "string" } },
     });
     let counts = ["start", "end", "page", "pages", "total", "offset", "itemsFound"];
@@ -360,7 +413,7 @@ fn error() -> Value {
 /// The schemas of this face.
 pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
     let entries = json!({ "type": "array", "items": reference("UsergroupEntry") });
-    vec![
+    let usergroups = vec![
         ("UsergroupsById", bulk_request(By::Id)),
         ("UsergroupsBySourceId", bulk_request(By::SourceId)),
         ("UsergroupEntry", entry()),
@@ -370,12 +423,10 @@ pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
         ("Usergroup", shown()),
         ("UsergroupShown", enveloped(&reference("Usergroup"))),
         ("UsergroupSearch", search_request()),
-        ("UsergroupPage", numbered()),
+        ("UsergroupPage", numbered("Usergroup")),
         ("UsergroupError", error()),
-    ]
-    .into_iter()
-    .chain(addresses::schemas())
-    .collect()
+    ];
+    [usergroups, attributes::schemas(), addresses::schemas()].concat()
 }
 
 fn bulk(by: By) -> Value {
@@ -442,7 +493,7 @@ fn create() -> Value {
             json!({ "data": data, "messages": ["Usergroup created"], "total": 1 }),
         ),
         access: Access::Writes,
-        refusals: vec![],
+        refusals: vec![Refusal::NoAttribute("id", "85".to_owned())],
     }
     .describe()
 }

@@ -257,21 +257,26 @@ pub(super) struct Item<'a, 'b> {
     pub(super) place: Place<'a>,
     pub(super) schema: &'a mut Schema,
     pub(super) members: Vec<Member<'b>>,
+    /// Whether it is an object whose members can be told: only then it can be said that one is missing.
+    readable: bool,
 }
 
 impl<'a, 'b> Item<'a, 'b> {
     pub(super) fn read(json: &'b str, place: Place<'a>, schema: &'a mut Schema) -> Self {
-        let members = match json_type(json) {
-            JsonType::Object => members(json).unwrap_or_else(|fault| {
-                schema.fault(place, &fault);
-                Vec::new()
-            }),
-            found => {
-                schema.fault(place, &Fault::NotAnObject(found));
-                Vec::new()
-            }
+        let found = match json_type(json) {
+            JsonType::Object => members(json),
+            other => Err(Fault::NotAnObject(other)),
         };
-        Self { json, place, schema, members }
+        let readable = found.is_ok();
+        let members = found.unwrap_or_else(|fault| {
+            schema.fault(place, &fault);
+            Vec::new()
+        });
+        Self { json, place, schema, members, readable }
+    }
+
+    pub(super) const fn is_readable(&self) -> bool {
+        self.readable
     }
 
     /// Takes the value of a member; what comes again is a violation.
@@ -300,7 +305,7 @@ impl<'a, 'b> Item<'a, 'b> {
 
     /// The key that the item is looked up by; `None` after a violation.
     fn key(&mut self, by: By, handling: Handling) -> Option<LookupKey> {
-        let is_object = json_type(self.json) == JsonType::Object;
+        let is_object = self.is_readable();
         match by {
             By::Id => match self.take(ID) {
                 None => {

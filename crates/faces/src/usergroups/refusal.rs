@@ -113,15 +113,6 @@ struct Error<'a> {
 }
 
 impl Refusal {
-    /// As it is said where the path goes on below the usergroup.
-    #[must_use]
-    pub fn below(self) -> Self {
-        match self {
-            Self::Nobody(key, value) => Self::NoParent(key, value),
-            other => other,
-        }
-    }
-
     /// A key of the path, in the words of its caller.
     pub fn nobody(key: &LookupKey) -> Self {
         match key {
@@ -197,6 +188,7 @@ impl Refusal {
                     error.reason = Some(first.reason);
                     error.field = first.field.as_deref().map(Into::into);
                     error.pointer = Some(&first.pointer);
+                    (error.min, error.max, error.got) = numbers(first.bounds.as_ref());
                 }
             }
             Self::Page { field, max } => {

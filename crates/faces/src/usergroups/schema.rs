@@ -5,6 +5,7 @@ use std::fmt;
 use directory::Fault;
 use directory::model::JsonType;
 
+use crate::groups::Bounds;
 use crate::groups::limits::{MAX_ECHO, shorten};
 
 /// The most violations that are named; of a thousand items each can have several.
@@ -21,13 +22,15 @@ pub(super) enum Place<'a> {
     Element(&'a Place<'a>, usize),
 }
 
-/// As a JSON pointer in a URI fragment (RFC 6901 §6), such as `#/usergroups/0/parent`.
+/// As a JSON pointer in a URI fragment (RFC 6901 §6), such as `#/usergroups/0/parent`. Of a name that is too long
+/// to be repeated it has the beginning.
 impl fmt::Display for Place<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root => formatter.write_str("#"),
             Self::Member(within, name) => {
-                write!(formatter, "{within}/{}", name.replace('~', "~0").replace('/', "~1"))
+                let name = shorten(name, MAX_ECHO).replace('~', "~0").replace('/', "~1");
+                write!(formatter, "{within}/{name}")
             }
             Self::Element(within, index) => write!(formatter, "{within}/{index}"),
         }
@@ -73,6 +76,8 @@ pub(super) struct Violation {
     pub(super) field: Option<String>,
     /// The item or directive.
     pub(super) pointer: String,
+    /// The numbers allowed and found, where a count is wrong.
+    pub(super) bounds: Option<Bounds>,
 }
 
 /// All that is wrong with the form of a payload.
@@ -114,7 +119,8 @@ impl Schema {
         if self.found.named.len() < MAX_NAMED {
             let field = Some(field.to_owned()).filter(|field| !field.is_empty());
             let message = format!("{place}: {text}");
-            self.found.named.push(Violation { message, reason, field, pointer: place.head() });
+            let pointer = place.head();
+            self.found.named.push(Violation { message, reason, field, pointer, bounds: None });
         }
     }
 
@@ -184,12 +190,16 @@ impl Schema {
     /// An array with too few or too many elements.
     pub(super) fn count(&mut self, array: Place<'_>, min: usize, max: usize, found: usize) {
         let field = array.field(self.list);
+        let named = self.found.named.len();
         if found < min {
             let text = format!("expected minimum item count: {min}, found: {found}");
             self.add(array, &field, "BATCH_EMPTY", &text);
         } else {
             let text = format!("expected maximum item count: {max}, found: {found}");
             self.add(array, &field, "TOO_MANY", &text);
+        }
+        if let Some(added) = self.found.named.get_mut(named) {
+            added.bounds = Some(Bounds { min, max, got: Some(found) });
         }
     }
 }

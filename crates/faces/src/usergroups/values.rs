@@ -66,44 +66,47 @@ pub(super) fn too_many(max: usize, found: usize) -> Refusal {
 }
 
 fn read_entry(json: &str, place: Place<'_>, schema: &mut Schema) -> Option<ValuePatch> {
-    let is_object = json_type(json) == JsonType::Object;
     let mut entry = Item::read(json, place, schema);
+    let is_object = entry.is_readable();
     let id = entry.take(ID).map(|json| attribute_id(json, Place::Member(&place, ID), entry.schema));
     let name = entry.take(NAME).map(|json| entry.set(NAME, json, AttributeName::parse));
+    let has_class = entry.members.iter().any(|(name, _)| name == CLASS);
     let class = word(&mut entry, CLASS, AttributeClass::parse, CLASSES);
     let kind = word(&mut entry, TYPE, AttributeType::parse, TYPES);
     let value = entry.take(VALUE);
     let value = value.map(|json| raw(json, Place::Member(&place, VALUE), entry.schema));
     if is_object {
-        match (&id, &name, &class) {
+        match (&id, &name, has_class) {
             (None, None, _) => entry.schema.keyless(place, ID),
-            (None, Some(_), None) => entry.schema.keyless(place, CLASS),
+            (None, Some(_), false) => entry.schema.keyless(place, CLASS),
             _ => {}
         }
     }
     entry.refuse_others();
-    // Whoever gives both means the id, as published.
-    let attribute = match (id, name, class) {
-        (Some(id), ..) => AttributeKey::Id(id?),
-        (None, name, class) => AttributeKey::Name { name: name??, class: class?? },
+    let by_name = name.flatten().zip(class).map(|(name, class)| AttributeKey::Name { name, class });
+    // Both must mean one attribute. A name without its class says nothing beside an id.
+    let (attribute, too) = match id {
+        Some(id) => (AttributeKey::Id(id?), by_name),
+        None => (by_name?, None),
     };
-    Some(ValuePatch { attribute, kind: kind.flatten(), value: value.flatten() })
+    Some(ValuePatch { attribute, too, kind, value: value.flatten() })
 }
 
 /// The words of classes and types, for whoever sends another one.
-pub(super) const CLASSES: &str = "user, product, category";
+pub(super) const CLASSES: &[&str] = &["user", "product", "category"];
 /// See [`CLASSES`].
-pub(super) const TYPES: &str = "text, list, enum, enumlist, integer, decimal, date, datetime";
+pub(super) const TYPES: &[&str] =
+    &["text", "list", "enum", "enumlist", "integer", "decimal", "date", "datetime"];
 
-/// A member that is one of some words; `Some(None)` after a violation.
+/// A member that is one of some words; `None` after a violation too.
 pub(super) fn word<T>(
     item: &mut Item<'_, '_>,
     name: &str,
     parse: impl Fn(&str) -> Option<T>,
-    known: &'static str,
-) -> Option<Option<T>> {
+    known: &'static [&'static str],
+) -> Option<T> {
     let json = item.take(name)?;
-    Some(item.set(name, json, |text| parse(text).ok_or(Fault::NotAWord(known))))
+    item.set(name, json, |text| parse(text).ok_or(Fault::NotAmongWords(known)))
 }
 
 /// The id of an attribute: a JSON number, written as a whole one.
@@ -298,10 +301,9 @@ pub(super) fn not_found(key: &AttributeKey) -> String {
 /// What is wrong with a value, in the published words where there are any.
 pub(super) fn fault_text(fault: &Fault) -> String {
     match fault {
-        Fault::NotOfType(kind) => {
+        Fault::NotOfType(kind, _) | Fault::OtherType(kind) => {
             format!("Invalid value provided. Attribute type is [{}].", kind.as_str())
         }
-        Fault::OtherType(kind) => format!("Invalid type provided. Attribute type is [{}].", kind.as_str()),
         Fault::NotForUsergroups => "Invalid attribute provided. Attribute class is not [user].".to_owned(),
         fault => format!("Invalid value provided. It {fault}."),
     }
@@ -359,16 +361,16 @@ pub(super) fn single(kind: AttributeType, text: &ValueText) -> ShownValue<'_> {
 fn shown(value: &EffectiveValue) -> Shown<'_> {
     let AttributeDefinition { id, name, class, kind, .. } = &value.attribute;
     let is_inherited = |origin: &Origin| *origin != Origin::Own;
-    let localised = value.parts.iter().filter_map(|(language, (text, origin))| {
+    let localised = value.parts.iter().map(|(language, (text, origin))| {
         let is_list = kind.is_list();
-        Some(ShownPart {
-            language: language.as_ref()?.to_string(),
+        ShownPart {
+            language: language.map_or_else(String::new, |language| language.to_string()),
             value: (!is_list).then(|| text.as_str()),
             values: is_list.then(|| text.items().collect()),
             inherited: is_inherited(origin),
-        })
+        }
     });
-    let (shown, inherited) = match value.parts.get(&None) {
+    let (shown, inherited) = match value.parts.get(&None).filter(|_| !kind.is_localised()) {
         Some((text, origin)) => (single(*kind, text), Some(is_inherited(origin))),
         None => (ShownValue::Localised(localised.collect()), None),
     };

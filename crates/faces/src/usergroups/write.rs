@@ -163,6 +163,8 @@ pub(super) const fn reason_of(failure: &Failure) -> Option<&'static str> {
     match failure {
         Failure::Validation { fault, .. } => Some(fault.reason()),
         Failure::ReferenceTaken { .. } => Some("SOURCE_ID_TAKEN"),
+        Failure::AttributeNotFound { .. } => Some("ATTRIBUTE_NOT_FOUND"),
+        Failure::DuplicateAddress { .. } => Some(directory::Fault::DuplicateMember.reason()),
         _ => None,
     }
 }
@@ -199,12 +201,12 @@ pub(super) fn error_text(failure: &Failure, directive: Option<&Directive>) -> St
     };
     match failure {
         Failure::RequiredFieldMissing(field) => format!("{} is missing", wire_name(field, ID)),
-        Failure::Validation { field: Some(field @ Field::AttributeEntry(_)), fault } => {
-            format!("{}: {}", wire_name(field, ID), values::fault_text(fault))
-        }
-        Failure::AttributeNotFound { field, key } => {
-            format!("{}: {}", wire_name(field, ID), values::not_found(key))
-        }
+        Failure::Validation {
+            field: Some(Field::AttributeEntry(_) | Field::AttributeValue(_)),
+            fault,
+            ..
+        } => values::fault_text(fault),
+        Failure::AttributeNotFound { key, .. } => values::not_found(key),
         Failure::AddressNotFound { id, .. } => format!("Address with id [{id}] not found"),
         Failure::DuplicateAddress { field, .. } => {
             format!("{} is that of another entry too", wire_name(field, ID))

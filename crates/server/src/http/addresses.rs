@@ -14,9 +14,10 @@ use faces::usergroups::{self, AddressCall, Reading, Refusal};
 
 use super::App;
 use super::answer::{Refused, json};
+use super::attributes::owner;
 use super::credentials::{admit, blocking};
 use super::groups::with_facts;
-use super::usergroups::{Lookup, living};
+use super::usergroups::Lookup;
 use super::write::{Call, write};
 use crate::auth::Scope;
 use crate::service::Service;
@@ -52,7 +53,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Addressed {
 impl Addressed {
     /// The one living usergroup, which is told as a resource above when it is not there.
     fn group(&self, service: &Service, tenant: TenantId) -> Result<GroupId, Refused> {
-        living(service, tenant, &self.lookup).map(|view| view.group.id).map_err(Refused::below)
+        Ok(owner(service, tenant, &self.lookup)?.group.id)
     }
 
     /// The address. What cannot be an id is that of no address.

@@ -41,14 +41,6 @@ impl Refused {
         }
     }
 
-    /// As it is said where a path goes on below the usergroup that it names.
-    pub(super) fn below(self) -> Self {
-        match self {
-            Self::Usergroups(refusal) => Self::Usergroups(Box::new(refusal.below())),
-            shared @ Self::Shared(_) => shared,
-        }
-    }
-
     /// The reason that does not depend on the contract, if it is one.
     pub(super) const fn shared(&self) -> Option<&Refusal> {
         match self {

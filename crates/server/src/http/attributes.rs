@@ -55,7 +55,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Attribute {
 pub(super) fn owner(service: &Service, tenant: TenantId, lookup: &Lookup) -> Result<GroupView, Refused> {
     living(service, tenant, lookup).map_err(|refused| match refused {
         Refused::Usergroups(refusal) => refusal.as_parent().into(),
-        other => other,
+        shared @ Refused::Shared(_) => shared,
     })
 }
 

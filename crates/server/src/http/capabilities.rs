@@ -1,7 +1,7 @@
 //! What this server can do, and every limit in force: each from the constant or setting that holds it, so
 //! that what is published is what is enforced.
 
-use directory::Batch;
+use directory::{Address, Batch};
 use faces::groups::limits::{
     DEFAULT_DEPTH, DEFAULT_PAGE, MAX_DEPTH, MAX_MEMBERS, MAX_NESTING, MAX_PAGE, MAX_STREAMS,
     MAX_STREAMS_OF_ONE_KEY,
@@ -45,6 +45,7 @@ pub(super) fn capabilities(settings: &Settings) -> Value {
             "recordMembers": MAX_MEMBERS,
             "jsonNesting": MAX_NESTING,
             "characters": characters,
+            "usergroupAddresses": Address::MOST,
             "treeLevels": settings.max_depth,
             "idempotencyKeyCharacters": MAX_IDEMPOTENCY_KEY,
             "idempotencyHours": settings.idempotency_hours,

@@ -83,14 +83,14 @@ fn carry_out(
     let bytes = body.as_ref().map(|body| body.bytes.clone()).unwrap_or_default();
     let once = head.idempotency_key.map(|key| Once { key, fingerprint: fingerprint(&head.route, &bytes) });
     let tenant = sender.tenant;
-    let one = |named: &NamedAttribute| -> Result<_, Refused> {
+    let find = |named: &NamedAttribute| -> Result<_, Refused> {
         let found = app.service.find_attributes(tenant, &named.keys)?;
         Ok(directory::AttributeKey::Id(named.only(found)?.id))
     };
     let call = match &head.asked {
         Asked::Create => DefinitionCall::Create,
-        Asked::Update(named) => DefinitionCall::Update(one(named)?),
-        Asked::Delete(named) => DefinitionCall::Delete(one(named)?),
+        Asked::Update(named) => DefinitionCall::Update(find(named)?),
+        Asked::Delete(named) => DefinitionCall::Delete(find(named)?),
         Asked::Bulk(by) => DefinitionCall::Bulk(*by),
     };
     let records = usergroups::read_definitions(&call, &bytes)?;

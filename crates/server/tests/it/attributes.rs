@@ -1,4 +1,4 @@
-//! Contract 2: attributes of usergroups, their definitions, and what is inherited.
+//! Contract 2: values of attributes, and what is inherited.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::usergroups::{BY_ID, bulk, entries, error};
 
 /// Creates a definition of class user, and gives its id.
 #[track_caller]
-fn define(client: &Client, name: &str, kind: &str, more: &Value) -> u64 {
+pub(crate) fn define(client: &Client, name: &str, kind: &str, more: &Value) -> u64 {
     let mut body = json!({"name": name, "class": "user", "type": kind});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let answer = client.post("/attributes", body.to_string()).send();
@@ -35,7 +35,7 @@ fn put_all(client: &Client, group: u64, body: &Value) {
 
 /// What a usergroup shows, by name: the value, and whether it is inherited.
 #[track_caller]
-fn shows(client: &Client, group: u64) -> Value {
+pub(crate) fn shows(client: &Client, group: u64) -> Value {
     let answer = client.get(&format!("/usergroups/id/{group}/attributes?offset=100")).send();
     assert_eq!(answer.status, 200, "{}", answer.text());
     let data = answer.json()["data"].as_array().unwrap().clone();
@@ -50,7 +50,7 @@ fn shows(client: &Client, group: u64) -> Value {
 }
 
 /// 1 > 2 > 3 > 4, and 5 beside them.
-fn tree(client: &Client) {
+pub(crate) fn tree(client: &Client) {
     let items = json!([
         {"id": 1}, {"id": 2, "parent": {"id": 1}}, {"id": 3, "parent": {"id": 2}},
         {"id": 4, "parent": {"id": 3}}, {"id": 5},
@@ -58,7 +58,7 @@ fn tree(client: &Client) {
     assert!(bulk(client, BY_ID, &items).iter().all(|entry| entry["success"] == true));
 }
 
-fn text(language: &str, value: &str) -> Value {
+pub(crate) fn text(language: &str, value: &str) -> Value {
     json!({"language": language, "value": value})
 }
 
@@ -146,6 +146,7 @@ fn values_of_every_type() {
             json!([{"language": "NL", "values": ["x"]}]),
             json!([{"language": "NL", "values": ["x"], "inherited": false}]),
         ),
+        ("A_PLAIN", "text", json!("x"), json!([{"language": "", "value": "x", "inherited": false}])),
         ("AN_ENUM", "enum", json!("RED"), json!(["RED", false])),
         ("AN_ENUMLIST", "enumlist", json!(["RED", "BLUE"]), json!([["RED", "BLUE"], false])),
         ("AN_INTEGER", "integer", json!(-5), json!([-5, false])),
@@ -185,7 +186,7 @@ fn values_of_every_type() {
     ]);
     let done = put(client, 1, &same);
     assert!(done[..4].iter().all(|entry| entry["message"] == "Unchanged"), "{done:?}");
-    assert_eq!(done[4]["errorCode"], "ATTRIBUTE_NOT_FOUND");
+    assert_eq!(done[4]["reason"], "ATTRIBUTE_NOT_FOUND");
 }
 
 #[test]
@@ -204,7 +205,8 @@ fn an_entry_fails_alone_and_an_item_as_a_whole() {
     assert_eq!(
         told[1],
         json!({"action": "put", "key": 999, "lookupKey": "id", "success": false,
-            "error": "Attribute with id [999] not found.", "errorCode": "ATTRIBUTE_NOT_FOUND"})
+            "error": "Attribute with id [999] not found.", "errorCode": "VALIDATION_ERROR",
+            "reason": "ATTRIBUTE_NOT_FOUND"})
     );
     assert_eq!(told[2]["error"], "Attribute with name [NONE] and class [user] not found.");
     assert_eq!(shows(client, 1)["GOOD"][0]["value"], "x");
@@ -218,14 +220,13 @@ fn an_entry_fails_alone_and_an_item_as_a_whole() {
     let told = bulk(client, BY_ID, &items);
     assert_eq!(
         told[0],
-        json!({"action": "update", "key": 2, "lookupKey": "id", "success": false, "errorCode": "ATTRIBUTE_NOT_FOUND",
-            "field": "attributes[1]",
-            "error": "attributes[1]: Attribute with id [999] not found.; \
-                attributes[2]: Attribute with name [NONE] and class [user] not found."})
+        json!({"action": "update", "key": 2, "lookupKey": "id", "success": false, "errorCode": "VALIDATION_ERROR",
+            "reason": "ATTRIBUTE_NOT_FOUND", "field": "attributes[1]",
+            "error": "Attribute with id [999] not found.; Attribute with name [NONE] and class [user] not found."})
     );
     assert_eq!((&told[1]["success"], &told[3]["success"]), (&json!(true), &json!(true)));
-    assert_eq!(told[2]["reason"], "NOT_OF_TYPE");
-    assert_eq!(told[2]["error"], "attributes[0]: Invalid value provided. Attribute type is [text].");
+    assert_eq!(told[2]["reason"], "WRONG_TYPE");
+    assert_eq!(told[2]["error"], "Invalid value provided. Attribute type is [text].");
     assert_eq!(client.get("/usergroups/id/2").send().json()["data"]["name"], "");
     assert_eq!(client.get("/usergroups/id/77").send().status, 404);
     assert_eq!(shows(client, 2)["GOOD"][0], json!({"language": "NL", "value": "x", "inherited": true}));
@@ -253,32 +254,38 @@ fn bad_input() {
     define(client, "L", "list", &json!({}));
     define(client, "E", "enum", &json!({"typeParam": "X"}));
     define(client, "I", "integer", &json!({}));
+    define(client, "S", "enum", &json!({"typeParam": "RED|BLUE"}));
     define(client, "D", "date", &json!({}));
     let long = "x".repeat(8193);
     let long_list = vec!["x"; 8193];
     let of = |name: &str, value: Value| json!({"name": name, "class": "user", "value": value});
     // What is wrong with a value is told of its entry.
     for (entry, reason) in [
-        (of("T", json!("x")), "NOT_OF_TYPE"),
-        (of("T", json!(["x"])), "NOT_OF_TYPE"),
-        (of("T", json!([1])), "NOT_OF_TYPE"),
-        (of("T", json!(true)), "NOT_OF_TYPE"),
-        (of("T", json!({"language": "NL"})), "NOT_OF_TYPE"),
-        (of("T", json!([{"language": "NL", "values": ["x"]}])), "NOT_OF_TYPE"),
+        (of("T", json!(["x"])), "WRONG_TYPE"),
+        (of("L", json!("x")), "WRONG_TYPE"),
+        (of("T", json!([1])), "WRONG_TYPE"),
+        (of("T", json!(true)), "WRONG_TYPE"),
+        (of("T", json!({"language": "NL"})), "WRONG_TYPE"),
+        (of("T", json!([{"language": "NL", "values": ["x"]}])), "WRONG_TYPE"),
         (of("T", json!([text("N", "x")])), "INVALID_LANGUAGE"),
-        (of("T", json!([text("NL", "x"), text("nl", "y")])), "SAME_LANGUAGE"),
+        (of("T", json!([text("NL", "x"), text("nl", "y")])), "DUPLICATE_MEMBER"),
         (of("T", json!([text("NL", "\u{0}")])), "INVALID_CHARACTER"),
         (of("T", json!([text("NL", &long)])), "TOO_LONG"),
         (of("L", json!([{"language": "NL", "values": ["x", ""]}])), "EMPTY"),
         (of("L", json!([{"language": "NL", "values": long_list}])), "TOO_LONG"),
-        (of("L", json!([text("NL", "x")])), "NOT_OF_TYPE"),
-        (of("E", json!(["x"])), "NOT_OF_TYPE"),
-        (of("I", json!("5")), "NOT_OF_TYPE"),
-        (of("I", json!(5.5)), "NOT_OF_TYPE"),
-        (of("I", json!(9_007_199_254_740_992_i64)), "NOT_OF_TYPE"),
-        (of("D", json!("2023-02-29")), "NOT_OF_TYPE"),
-        (of("D", json!("")), "NOT_OF_TYPE"),
-        (json!({"name": "T", "class": "user", "type": "list"}), "OTHER_TYPE"),
+        (of("L", json!([text("NL", "x")])), "WRONG_TYPE"),
+        (of("E", json!(["x"])), "WRONG_TYPE"),
+        (of("I", json!("5")), "WRONG_TYPE"),
+        (of("I", json!(9_007_199_254_740_992_i64)), "OUT_OF_RANGE"),
+        (of("I", json!(5.5)), "OUT_OF_RANGE"),
+        (of("D", json!("2023-02-29")), "INVALID_DATE"),
+        (of("D", json!("")), "INVALID_DATE"),
+        (of("S", json!("GREEN")), "NOT_IN_ENUM"),
+        (of("S", json!("red")), "NOT_IN_ENUM"),
+        (of("S", json!("RED|BLUE")), "NOT_IN_ENUM"),
+        (json!({"name": "T", "class": "user", "type": "list"}), "TYPE_MISMATCH"),
+        (json!({"id": 1, "name": "L", "class": "user", "value": "x"}), "AMBIGUOUS_ATTRIBUTE"),
+        (json!({"id": 1, "name": "NONE", "class": "user", "value": "x"}), "AMBIGUOUS_ATTRIBUTE"),
     ] {
         let told = &put(client, 1, &json!([entry]))[0];
         assert_eq!((&told["success"], &told["reason"]), (&json!(false), &json!(reason)), "{entry}");
@@ -286,7 +293,15 @@ fn bad_input() {
     }
     let twice = json!([of("T", json!([text("NL", "x")])), of("T", json!([]))]);
     assert!(put(client, 1, &twice).iter().all(|told| told["reason"] == "SAME_ATTRIBUTE"));
-    // What is wrong with the form refuses the call.
+    assert_eq!(shows(client, 1), json!({}));
+}
+
+#[test]
+fn bad_form_refuses_the_call() {
+    let server = Server::start();
+    let client = &server.client;
+    tree(client);
+    define(client, "T", "text", &json!({}));
     for (body, code, pointer) in [
         (json!({}), 10007, "#"),
         (json!([]), 10007, "#"),
@@ -318,7 +333,13 @@ fn bad_input() {
     assert_eq!(shows(client, 1), json!({}));
     let many: Vec<Value> = (1..=201).map(|id| json!({"id": id})).collect();
     assert_eq!(error(&put_raw(client, 1, &json!(many))).1, 10017);
-    // Whose?
+}
+
+#[test]
+fn pages_and_owners_that_are_not_there() {
+    let server = Server::start();
+    let client = &server.client;
+    tree(client);
     let (status, code, _, message) = error(&put_raw(client, 12256, &json!([{"id": 1}])));
     assert_eq!((status, code), (404, 20007));
     assert_eq!(message, "Parent resource [Usergroup] with id [12256] not found");
@@ -362,190 +383,6 @@ fn a_usergroup_has_values_of_200_attributes() {
         page["data"][7],
         json!({"id": 201, "name": "N200", "type": "integer", "class": "user", "value": 1, "inherited": true})
     );
-}
-
-#[test]
-fn definitions() {
-    let server = Server::start();
-    let client = &server.client;
-    tree(client);
-    let body = json!({
-        "name": "COLOR", "class": "user", "type": "enum", "typeParam": "COLORS", "group": "g", "isHidden": true,
-        "descriptions": [text("nl", "Kleur"), text("EN", "Color")], "units": [text("NL", "kg")],
-    });
-    let created = client.post("/v2/attributes/", body.to_string()).send();
-    assert_eq!(created.status, 201, "{}", created.text());
-    let shown = json!({
-        "class": "user", "descriptions": [text("EN", "Color"), text("NL", "Kleur")], "group": "g", "id": 1,
-        "isHidden": true, "isPublic": true, "isSearchable": false, "isSystem": false, "name": "COLOR",
-        "type": "enum", "typeParam": "COLORS", "units": [text("NL", "kg")], "value": "",
-    });
-    assert_eq!(created.json(), json!({"data": shown, "messages": ["Attribute created"], "total": 1}));
-    for path in
-        ["/attributes/id/1", "/attributes/name/COLOR", "/v2/attributes/name/COLOR?attributeClass=user"]
-    {
-        let found = client.get(path).send();
-        assert_eq!(found.json(), json!({"data": shown, "messages": [], "total": 1}), "{path}");
-    }
-    let again = error(&client.post("/attributes", body.to_string()).send());
-    assert_eq!(
-        (again.0, again.1, again.2.as_str()),
-        (400, 10017, "PayloadValidationError ATTRIBUTE_EXISTS - name -")
-    );
-    // A name is unique in its class.
-    let product = json!({"name": "COLOR", "class": "product", "type": "text"});
-    assert_eq!(client.post("/attributes", product.to_string()).send().json()["data"]["id"], 2);
-    assert_eq!(error(&client.get("/attributes/name/COLOR").send()).1, 10017);
-    let patch = |path: &str, body: Value| client.post(path, body.to_string()).method("PATCH").send();
-    let changed = patch(
-        "/attributes/name/COLOR?attributeClass=user",
-        json!({"descriptions": [text("EN", "Colour"), text("NL", "")], "isHidden": false, "units": null, "group": ""}),
-    );
-    assert_eq!(changed.status, 200, "{}", changed.text());
-    let changed = changed.json();
-    assert_eq!(changed["messages"], json!(["Attribute updated"]));
-    assert_eq!(changed["data"]["descriptions"], json!([text("EN", "Colour")]));
-    assert_eq!((&changed["data"]["units"], &changed["data"]["isHidden"]), (&json!([]), &json!(false)));
-    for (body, code, words) in [
-        (json!({"name": "OTHER"}), 10017, "PayloadValidationError FIELD_IMMUTABLE - name -"),
-        (json!({"class": "product"}), 10017, "PayloadValidationError FIELD_IMMUTABLE - class -"),
-        (json!({"type": "text"}), 10017, "PayloadValidationError FIELD_IMMUTABLE - type -"),
-        (json!({"value": "RED"}), 10017, "PayloadValidationError VALIDATION_ERROR NOT_FOR_TYPE value -"),
-        (json!({"typeParam": ""}), 10007, "SchemaValidationException REQUIRED_FIELD_MISSING - typeParam -"),
-        (json!({"id": 2}), 10007, "SchemaValidationException VALIDATION_ERROR UNKNOWN_FIELD id #"),
-        (
-            json!({"isPublic": "Y"}),
-            10007,
-            "SchemaValidationException VALIDATION_ERROR WRONG_TYPE isPublic #/isPublic",
-        ),
-        (
-            json!({"units": [{"value": "x"}]}),
-            10007,
-            "SchemaValidationException VALIDATION_ERROR REQUIRED_FIELD_MISSING units[0].language #/units",
-        ),
-    ] {
-        let (status, found, found_words, message) = error(&patch("/attributes/id/1", body.clone()));
-        assert_eq!((status, found), (400, code), "{body}: {message}");
-        assert!(found_words.starts_with(words.trim_end_matches('-').trim()), "{body}: {found_words}");
-    }
-    for (body, message) in [
-        (json!({"class": "user", "type": "text"}), "#: required key [name] not found"),
-        (json!({"name": "X", "type": "text"}), "#: required key [class] not found"),
-        (json!({"name": "X", "class": "user"}), "#: required key [type] not found"),
-        (
-            json!({"name": "x", "class": "user", "type": "text"}),
-            "#/name: must hold nothing but A-Z, 0-9 and _",
-        ),
-        (json!({"name": "X", "class": "user", "type": "enum"}), "required key [typeParam] not found"),
-    ] {
-        let (status, code, _, found) = error(&client.post("/attributes", body.to_string()).send());
-        assert_eq!((status, code, found.as_str()), (400, 10007, message), "{body}");
-    }
-    // Deleting takes all values along.
-    bulk(client, BY_ID, &json!([{"id": 1, "attributes": [{"id": 1, "value": "RED"}]}]));
-    assert_eq!(shows(client, 4), json!({"COLOR": ["RED", true]}));
-    let deleted = client.get("/attributes/id/1").method("DELETE").send();
-    assert_eq!(
-        (deleted.status, deleted.json()),
-        (200, json!({"data": {}, "messages": ["Attribute deleted"]}))
-    );
-    assert_eq!(shows(client, 4), json!({}));
-    let gone = error(&client.get("/attributes/id/1").send());
-    assert_eq!((gone.0, gone.1, gone.3.as_str()), (404, 14001, "Attribute with id [1] not found."));
-    assert_eq!(define(client, "COLOR", "text", &json!({})), 3, "ids are never used again");
-    let key = error(&client.get("/attributes/sourceId/1").send());
-    assert_eq!(
-        (key.1, key.3.as_str()),
-        (10006, "Invalid lookup key [sourceId], key must contain one of the following values: [id,name,]")
-    );
-    for path in ["/attributes/id/x", "/attributes/id/0", "/attributes/name/color"] {
-        assert_eq!(error(&patch(path, json!({}))).1, 14001, "{path}");
-    }
-}
-
-#[test]
-fn definitions_in_bulk() {
-    let server = Server::start();
-    let client = &server.client;
-    let send = |path: &str, body: &Value| entries(&client.post(path, body.to_string()).send());
-    let items = json!([
-        {"id": 0, "name": "A", "class": "user", "type": "text"},
-        {"id": 644, "value": 5},
-        {"id": 0, "name": "B", "class": "user", "type": "integer", "value": 5},
-    ]);
-    let told = send("/attributes/bulk/id", &items);
-    assert_eq!(told[0], json!({"action": "create", "id": 1, "key": 0, "lookupKey": "id", "success": true}));
-    assert_eq!(
-        told[1],
-        json!({"action": "update", "key": 644, "lookupKey": "id", "success": false,
-            "error": "Attribute with id [644] not found.", "errorCode": "ATTRIBUTE_NOT_FOUND"})
-    );
-    let told = send("/v2/attributes/bulk/id", &json!([{"id": 2, "value": "x"}, {"id": 1, "group": "g"}]));
-    assert_eq!(told[0]["error"], "Invalid value provided. Attribute type is [integer].");
-    assert_eq!(told[1], json!({"action": "update", "id": 1, "key": 1, "lookupKey": "id", "success": true}));
-    let names = json!([
-        {"name": "A", "class": "user", "group": "g"},
-        {"name": "C", "class": "product", "type": "date", "value": "2026-01-31"},
-        {"name": "D", "class": "user"},
-    ]);
-    let told = send("/attributes/bulk/name", &names);
-    assert_eq!(told[0]["message"], "Unchanged");
-    assert_eq!(
-        told[1],
-        json!({"action": "create", "id": 3, "key": "C", "lookupKey": "name", "success": true})
-    );
-    assert_eq!(
-        (&told[2]["errorCode"], &told[2]["field"]),
-        (&json!("REQUIRED_FIELD_MISSING"), &json!("type"))
-    );
-    let same = json!([{"name": "A", "class": "user"}, {"name": "A", "class": "user"}]);
-    assert!(
-        send("/attributes/bulk/name", &same).iter().all(|told| told["errorCode"] == "DUPLICATE_IN_REQUEST")
-    );
-    for (path, body, code) in [
-        ("/attributes/bulk/id", json!({}), 10007),
-        ("/attributes/bulk/id", json!([]), 10007),
-        ("/attributes/bulk/id", json!([{"name": "A"}]), 10016),
-        ("/attributes/bulk/id", json!([{"id": "1"}]), 10007),
-        ("/attributes/bulk/name", json!([{"name": "A"}]), 10016),
-        ("/attributes/bulk/name", json!([{"name": "A", "class": "user", "id": 1}]), 10007),
-        ("/attributes/bulk/name", json!(vec![json!({"name": "A", "class": "user"}); 1001]), 10017),
-        ("/attributes/bulk/class", json!([]), 10006),
-    ] {
-        assert_eq!(error(&client.post(path, body.to_string()).send()).1, code, "{path} {body}");
-    }
-    // Rehearsed, and done once.
-    let new = json!([{"name": "E", "class": "user", "type": "text"}]).to_string();
-    let rehearsed = client.post("/attributes/bulk/name?dryRun=true", new.clone()).send().json();
-    assert_eq!((&rehearsed["data"][0]["action"], &rehearsed["dryRun"]), (&json!("create"), &json!(true)));
-    let once = |body: &str| client.post("/attributes/bulk/name", body).header("Idempotency-Key", "k").send();
-    let first = once(&new);
-    assert_eq!(first.json()["data"][0]["action"], "create", "{}", first.text());
-    let again = once(&new);
-    assert_eq!((again.text(), again.header("idempotent-replayed")), (first.text(), Some("true")));
-    assert_eq!(once("[]").status, 400);
-    assert_eq!(once(&names.to_string()).json()["error"]["errorCode"], "IDEMPOTENCY_KEY_REUSED");
-    // Searched.
-    let search = |body: Value| client.post("/attributes/search", body.to_string()).send().json();
-    let found = search(json!({"class": "user", "page": 1, "offset": 2}));
-    let names: Vec<&str> =
-        found["data"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["A", "B"]);
-    assert_eq!((&found["itemsFound"], &found["pages"], &found["total"]), (&json!(3), &json!(2), &json!(2)));
-    for (body, count) in [
-        (json!({}), 4),
-        (json!({"name": "C"}), 1),
-        (json!({"type": "text"}), 2),
-        (json!({"group": "g"}), 1),
-        (json!({"name": "C", "class": "user"}), 0),
-    ] {
-        assert_eq!(search(body.clone())["itemsFound"], count, "{body}");
-    }
-    for (body, code) in
-        [(json!({"offset": 101}), 10015), (json!({"class": "x"}), 10007), (json!({"x": 1}), 10007)]
-    {
-        assert_eq!(error(&client.post("/attributes/search", body.to_string()).send()).1, code, "{body}");
-    }
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod addresses;
 mod archive;
+mod attribute_definitions;
 mod attributes;
 mod audit;
 mod catalogue;
@@ -26,6 +27,7 @@ mod golden_path;
 mod harness;
 mod hierarchy;
 mod idempotency;
+mod import_usergroups;
 mod limits;
 mod list;
 mod oauth;

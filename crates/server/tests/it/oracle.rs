@@ -235,5 +235,5 @@ fn both_faces_at_once_do_what_the_oracle_does() {
         assert_eq!(server.client.get(&path).send().text(), String::from_utf8(expected).unwrap());
     }
     let wrote = told.iter().filter(|told| told.wrote).count();
-    assert!(wrote > told.len() / 3, "only {wrote} of {} wrote", told.len());
+    assert!(wrote > told.len() / 5, "only {wrote} of {} wrote", told.len());
 }

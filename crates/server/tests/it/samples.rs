@@ -9,7 +9,7 @@ use crate::harness::{Server, finish, rosterd};
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/samples/iso-3166.ndjson");
 
 /// The sample, if it is here; on the machine that judges it must be.
-fn sample() -> Option<PathBuf> {
+pub(crate) fn sample() -> Option<PathBuf> {
     let path = PathBuf::from(SAMPLE);
     if path.exists() {
         return Some(path);

@@ -6,7 +6,7 @@ use crate::harness::{Answer, Client, Exchange, GROUPS, OAuthClient, Server, UPSE
 
 /// Every call that needs a key, and the scope that opens it. No scope opens what another one does. In an order
 /// in which all can be done.
-const CALLS: [(&str, &str, &str); 34] = [
+const CALLS: [(&str, &str, &str); 43] = [
     ("GET", "/v3/groups", "groups:read"),
     ("POST", "/v3/groups", "groups:write"),
     ("PATCH", "/v3/groups/{id}", "groups:write"),
@@ -40,8 +40,19 @@ const CALLS: [(&str, &str, &str); 34] = [
     ("POST", BULK_ADDRESSES, "groups:write"),
     ("PATCH", ADDRESS, "groups:write"),
     ("DELETE", ADDRESS, "groups:write"),
+    ("GET", VALUES, "groups:read"),
+    ("POST", VALUES, "groups:write"),
     ("DELETE", USERGROUP, "groups:write"),
+    ("POST", "/attributes", "groups:write"),
+    ("POST", "/attributes/search", "groups:read"),
+    ("POST", "/attributes/bulk/id", "groups:write"),
+    ("POST", "/attributes/bulk/name", "groups:write"),
+    ("GET", ATTRIBUTE, "groups:read"),
+    ("PATCH", ATTRIBUTE, "groups:write"),
+    ("DELETE", ATTRIBUTE, "groups:write"),
 ];
+const VALUES: &str = "/usergroups/{lookupKey}/{lookupValue}/attributes";
+const ATTRIBUTE: &str = "/attributes/{lookupKey}/{lookupValue}";
 const USERGROUP: &str = "/usergroups/{lookupKey}/{lookupValue}";
 const ADDRESSES: &str = "/usergroups/{lookupKey}/{lookupValue}/addresses";
 const BULK_ADDRESSES: &str = "/usergroups/{lookupKey}/{lookupValue}/addresses/bulk";
@@ -68,6 +79,12 @@ fn call(client: &Client, method: &str, path: &str, run: &str) -> Exchange {
         "/usergroups/bulk/id" => json!({ "usergroups": [{ "id": 7 }] }),
         "/usergroups/bulk/sourceId" => json!({ "usergroups": [{ "sourceId": "b", "source": "S" }] }),
         ADDRESSES | BULK_ADDRESSES | ADDRESS => address_body(path),
+        VALUES => json!([{ "id": 1 }]),
+        ATTRIBUTE => json!({ "group": "g" }),
+        "/attributes/search" => json!({}),
+        "/attributes/bulk/id" => json!([{ "id": 1 }]),
+        "/attributes" => json!({ "name": "A", "class": "user", "type": "text" }),
+        "/attributes/bulk/name" => json!([{ "name": "B", "class": "user", "type": "text" }]),
         _ if path.starts_with("/usergroups") => json!({ "name": "A" }),
         _ => record,
     };
@@ -182,23 +199,30 @@ fn what_another_tenant_has_is_as_if_there_were_none() {
     let body = json!({ "groups": records }).to_string();
     let run = two.post(UPSERT, body).send().header("rosterd-run-id").unwrap().to_owned();
     let id = two.group("t2-19")["id"].as_str().unwrap().to_owned();
+    let attribute = json!({ "name": "A", "class": "user", "type": "text" }).to_string();
+    assert_eq!(two.post("/attributes", attribute).send().status, 201);
     let mut tried = 0;
     for (method, path, _) in calls() {
-        let body = if path.contains("/addresses") { address_body(path) } else { json!({ "name": "n" }) };
+        let body = match path {
+            ADDRESSES | BULK_ADDRESSES | ADDRESS => Some(address_body(path)),
+            VALUES => Some(json!([{ "id": 1 }])),
+            ATTRIBUTE => Some(json!({ "group": "g" })),
+            _ => (method == "PATCH").then(|| json!({ "name": "n" })),
+        };
         let path =
             path.replace("{lookupKey}", "id").replace("{lookupValue}", "{id}").replace("{addressId}", "1");
         let Some((start, rest)) = path.split_once('{') else { continue };
         let (name, end) = rest.split_once('}').unwrap();
         let (theirs, nobodys) = match name {
             _ if path == *RUN.1 => (run.as_str(), "019aa9c6f3007b1f0e2c94d85a6b3f17"),
+            "id" if path.starts_with("/attributes") => ("1", "9007199254740991"),
             "id" => (id.as_str(), "9007199254740991"),
             _ => ("t2-1", "t3-1"),
         };
         let ask = |client: &Client, name: &str| {
             let target = format!("{start}{name}{end}");
-            let exchange = match method {
-                "PATCH" => client.post(&target, body.to_string()),
-                "POST" if path.contains("/addresses") => client.post(&target, body.to_string()),
+            let exchange = match &body {
+                Some(body) if method != "GET" && method != "DELETE" => client.post(&target, body.to_string()),
                 _ => client.get(&target),
             };
             exchange.method(method).header("x-request-id", "same").send()
@@ -214,10 +238,10 @@ fn what_another_tenant_has_is_as_if_there_were_none() {
             (told.0, headers, told.2.clone())
         };
         assert_eq!(unmeasured(&found), unmeasured(&nothing), "{path}");
-        let repeated = path.starts_with("/usergroups");
+        let repeated = path.starts_with("/usergroups") || path.starts_with("/attributes");
         assert!(repeated || found == nothing, "{path}");
         tried += 1;
     }
-    assert_eq!(tried, 18);
+    assert_eq!(tried, 28);
     assert_eq!(one.get(GROUPS).send().json()["groups"], json!([]));
 }

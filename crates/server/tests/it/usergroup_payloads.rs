@@ -295,3 +295,68 @@ fn directives_suppress_and_say_so() {
     }
     assert_eq!(fields(client, 101)["name"], "N3");
 }
+
+/// A guard that cannot be read, or is said twice, must not be taken for none.
+#[test]
+fn no_directive_is_lost() {
+    let server = Server::start();
+    let client = &server.client;
+    let many = (0..257).map(|number| format!(r#","x{number}":1"#)).collect::<Vec<_>>().concat();
+    for (directives, reason, field) in [
+        (r#"{"skipCreate":[],"\ud800":[]}"#.to_owned(), "INVALID_STRING", "directives"),
+        (
+            r#"{"skipIfNotEmpty":["name"],"skipIfNotEmpty":["office"]}"#.to_owned(),
+            "DUPLICATE_MEMBER",
+            "directives.skipIfNotEmpty",
+        ),
+        (
+            r#"[{"operation":"skipCreate","operation":"mergeTranslationsOnUpdate"}]"#.to_owned(),
+            "DUPLICATE_MEMBER",
+            "directives[0].operation",
+        ),
+        (
+            r#"[{"operation":"skipIfNotEmpty","fields":["name"],"fields":["office"]}]"#.to_owned(),
+            "DUPLICATE_MEMBER",
+            "directives[0].fields",
+        ),
+        (r#"[{"operation":"skipCreate","\ud800":1}]"#.to_owned(), "INVALID_STRING", "directives[0]"),
+        (format!(r#"[{{"operation":"skipCreate"{many}}}]"#), "TOO_MANY_MEMBERS", "directives[0]"),
+    ] {
+        let body = format!(r#"{{"usergroups":[{{"id":7}}],"directives":{directives}}}"#);
+        let (status, code, words, _) = error(&client.post(BY_ID, body).send());
+        assert_eq!((status, code), (400, 10007), "{directives:.80}");
+        let words: Vec<&str> = words.split(' ').collect();
+        assert_eq!(words[2..4], [reason, field], "{directives:.80}");
+    }
+    assert_eq!(client.get("/usergroups/id/7").send().status, 404, "nothing was created");
+}
+
+/// What is repeated of a name that the contract does not know has a bound, also in pointers.
+#[test]
+fn long_names_are_repeated_in_part() {
+    let server = Server::start();
+    let client = &server.client;
+    let name = "n".repeat(5000);
+    let deep = ["[".repeat(33), "]".repeat(33)].concat();
+    for body in [
+        format!(r#"{{"usergroups":[{{"id":7,"{name}":{deep}}}]}}"#),
+        format!(r#"{{"usergroups":[{{"id":7}}],"directives":{{"{name}":7}}}}"#),
+        format!(r#"{{"usergroups":[{{"id":7}}],"{name}":7}}"#),
+    ] {
+        let answer = client.post(BY_ID, body).send();
+        assert_eq!(error(&answer).1, 10007);
+        assert!(!answer.text().contains(&"n".repeat(65)), "{}", answer.text());
+    }
+}
+
+#[test]
+fn a_count_that_is_wrong_comes_with_what_is_allowed() {
+    let server = Server::start();
+    let empty = server.client.post(BY_ID, r#"{"usergroups":[]}"#).send().json();
+    let items: Vec<Value> = (1..=1001).map(|id| json!({ "id": id })).collect();
+    let full = server.client.post(BY_ID, json!({ "usergroups": items }).to_string()).send().json();
+    for (body, got) in [(empty, 0), (full, 1001)] {
+        let numbers = ["min", "max", "got"].map(|name| body["error"][name].clone());
+        assert_eq!(numbers, [json!(1), json!(1000), json!(got)]);
+    }
+}

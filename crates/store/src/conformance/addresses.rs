@@ -48,7 +48,7 @@ fn full(id: i64) -> Address {
     let content = AddressContent {
         code: Some(AddressCode::from_stored("11234")),
         gender: Gender::parse("F").expect("a gender"),
-        country: Country::parse("de").expect("a country"),
+        country: Country::parse("DE").expect("a country"),
         icp: true,
         is_default: true,
         lines,

@@ -59,7 +59,7 @@ fn part() -> impl Strategy<Value = RawPart> {
 pub(crate) fn entries() -> impl Strategy<Value = Vec<ValuePatch>> {
     let of = |number: i64, value: RawValue| {
         let attribute = AttributeKey::Id(AttributeId::new(number).expect("a good id"));
-        ValuePatch { attribute, kind: None, value: Some(value) }
+        ValuePatch { attribute, too: None, kind: None, value: Some(value) }
     };
     let text = (select(&["NL", "DE"][..]), select(&["", "x", "y"][..])).prop_map(move |(language, text)| {
         let value = RawPartValue::Text(text.into());
@@ -74,6 +74,7 @@ pub(crate) fn entries() -> impl Strategy<Value = Vec<ValuePatch>> {
     ];
     let any = (key(), option::weighted(0.8, value)).prop_map(|(attribute, value)| ValuePatch {
         attribute,
+        too: None,
         kind: None,
         value,
     });

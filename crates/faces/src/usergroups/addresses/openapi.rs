@@ -29,7 +29,7 @@ pub(in crate::usergroups) fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("AddressFields", closed(&fields(), &[])),
         ("AddressToCreate", closed(&fields(), &REQUIRED)),
-        ("AddressesToPut", closed(&json!({ "addresses": list("AddressFields", 1) }), &["addresses"])),
+        ("AddressesToPut", closed(&json!({ "addresses": list("AddressToCreate", 1) }), &["addresses"])),
         ("Address", shown()),
         ("Addresses", enveloped(&list("Address", 0))),
         ("AddressEntries", enveloped(&list("AddressEntry", 1))),
@@ -42,7 +42,7 @@ pub(in crate::usergroups) fn of_item() -> Value {
     json!({
         "type": "array",
         "description": "Matched by code; those that are not sent stay. One that fails takes its item with it.",
-        "items": reference("AddressFields"),
+        "items": reference("AddressToCreate"),
         "maxItems": Address::MOST,
     })
 }
@@ -56,7 +56,7 @@ fn fields() -> Value {
             "description": "Your own key, unique among the addresses of the usergroup.",
         }),
         AddressField::Country => json!({
-            "type": "string", "pattern": "^[A-Za-z]{2}$", "description": "ISO 3166-1 alpha-2.",
+            "type": "string", "pattern": "^[A-Z]{2}$", "description": "ISO 3166-1 alpha-2.",
         }),
         AddressField::Gender => letters(Choice::<GENDER>::LETTERS),
         AddressField::Icp => letters(Choice::<YES_NO>::LETTERS),
@@ -124,7 +124,7 @@ fn one() -> Vec<Value> {
 }
 
 fn of_group() -> Vec<Refusal> {
-    vec![Refusal::no_id(GroupId::MAX).below(), Refusal::Several("A-9".to_owned())]
+    vec![Refusal::no_id(GroupId::MAX).as_parent(), Refusal::Several("A-9".to_owned())]
 }
 
 fn of_address() -> Vec<Refusal> {

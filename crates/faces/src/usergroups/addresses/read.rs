@@ -85,11 +85,7 @@ fn check_count(count: usize) -> Result<(), Refusal> {
 /// Reads a body that is a new address of the usergroup of this id.
 pub fn read_address(body: &[u8], id: GroupId) -> Result<Reading, Refusal> {
     read_one(body, id, |item| {
-        for name in REQUIRED {
-            if !item.members.iter().any(|(found, _)| found == name) {
-                item.schema.missing(item.place, name);
-            }
-        }
+        check_required(item);
         patch(item, AddressKey::New)
     })
 }
@@ -128,8 +124,18 @@ fn of(body: &[u8], object: &str, id: GroupId, addresses: Vec<AddressDirective>) 
     Reading { records: vec![Ok(directive)], notes: vec![Note { span }], terms: Terms::default() }
 }
 
+/// What every address has: all of it comes with a new one, and with one that is named by its code (contract 2 §6).
+fn check_required(item: &mut Item<'_, '_>) {
+    for name in REQUIRED {
+        if item.is_readable() && !item.members.iter().any(|(found, _)| found == name) {
+            item.schema.missing(item.place, name);
+        }
+    }
+}
+
 /// An entry that means the address of its code, or a new one where it has none.
 fn by_code(item: &mut Item<'_, '_>) -> AddressPatch {
+    check_required(item);
     let mut patch = patch(item, AddressKey::New);
     if let Patch::Set(code) = std::mem::take(&mut patch.code) {
         patch.key = AddressKey::Code(code);

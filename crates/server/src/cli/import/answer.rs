@@ -17,8 +17,6 @@ pub(super) enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Done {
     pub(super) change: Change,
-    /// The record's key, as sent.
-    pub(super) key: Option<String>,
     /// Code and field of each warning.
     pub(super) warnings: Vec<(String, String)>,
 }
@@ -30,6 +28,9 @@ pub(super) enum Change {
     Created,
     Updated,
     Unchanged,
+    /// Left out, as the call asked for. The answer to a batch of groups never says so.
+    #[serde(skip)]
+    Skipped,
 }
 
 #[derive(Deserialize)]
@@ -42,7 +43,6 @@ struct Answer {
 struct RecordResult {
     input_index: usize,
     status: Status,
-    external_reference_id: Option<String>,
     #[serde(default)]
     errors: Vec<Fault>,
     #[serde(default)]
@@ -86,7 +86,7 @@ fn outcome(result: RecordResult) -> Result<Outcome, String> {
     match result.status {
         Status::Done(change) => {
             let warnings = result.warnings.into_iter().map(|warning| (warning.code, warning.field)).collect();
-            Ok(Outcome::Done(Done { change, key: result.external_reference_id, warnings }))
+            Ok(Outcome::Done(Done { change, warnings }))
         }
         Status::Failed(Failed::Failed) if result.errors.is_empty() => {
             Err(format!("the record {} of the batch failed without an error", result.input_index))
@@ -100,9 +100,9 @@ fn outcome(result: RecordResult) -> Result<Outcome, String> {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Problem {
     pub(super) code: Option<String>,
-    title: Option<String>,
-    detail: Option<String>,
-    request_id: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) detail: Option<String>,
+    pub(super) request_id: Option<String>,
 }
 
 impl Problem {
@@ -140,10 +140,7 @@ mod tests {
              "warnings":[{"code":"UNKNOWN_FIELD","field":"colour","message":"m"}]}]}"#;
         let outcomes = read(body.as_bytes(), 2).expect("an answer");
         let warnings = vec![("UNKNOWN_FIELD".to_owned(), "colour".to_owned())];
-        assert_eq!(
-            outcomes[0],
-            Outcome::Done(Done { change: Change::Created, key: Some("g".into()), warnings })
-        );
+        assert_eq!(outcomes[0], Outcome::Done(Done { change: Change::Created, warnings }));
         let Outcome::Failed(faults) = &outcomes[1] else { panic!("{outcomes:?}") };
         assert_eq!((faults[0].code.as_str(), faults[0].field.as_str()), ("X", "name"));
     }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::answer::{Change, Done, Outcome};
 use super::deferred::{Deferred, Spill, WouldBeCreated, may_pass};
+use super::face::Face;
 use super::failed::{End, FailedFile};
 use super::flow::Event;
 use super::progress::Progress;
-use super::record::{Failure, Fault, Kept, Origin, Record};
+use super::record::{Failure, Fault, Origin, Record};
 use super::send::Mode;
 use super::stop::{Reason, Stop};
 use super::summary::Summary;
@@ -24,6 +25,7 @@ const WARNING_KINDS: usize = 50;
 /// Everything an import keeps about the records that are behind it: numbers, and files.
 pub(super) struct Collector<'a> {
     pub(super) summary: Summary,
+    face: &'a dyn Face,
     progress: Progress,
     stderr: &'a mut dyn Write,
     inputs: Vec<Input>,
@@ -43,6 +45,7 @@ pub(super) struct Input {
 impl<'a> Collector<'a> {
     /// A collector for these inputs.
     pub(super) fn new(
+        face: &'a dyn Face,
         inputs: Vec<Input>,
         mode: Mode,
         progress: Progress,
@@ -50,7 +53,8 @@ impl<'a> Collector<'a> {
         stderr: &'a mut dyn Write,
     ) -> Self {
         Self {
-            summary: Summary::default(),
+            summary: face.summary(),
+            face,
             progress,
             stderr,
             inputs,
@@ -103,7 +107,7 @@ impl<'a> Collector<'a> {
             let before = judged;
             for deferred in self.take_waiting()? {
                 let deferred = deferred.map_err(|error| Stop::disk("the records that wait", &error))?;
-                if known.admit(&deferred.record) {
+                if known.admit(self.face.identity(&deferred.record.object)) {
                     self.count(Change::Created);
                     judged += 1;
                 } else {
@@ -128,7 +132,7 @@ impl<'a> Collector<'a> {
         for deferred in self.take_waiting()? {
             let Deferred { record, fault } =
                 deferred.map_err(|error| Stop::disk("the records that wait", &error))?;
-            self.failure(&Failure { origin: record.origin, kept: Kept::Object(record.object), fault })?;
+            self.failure(&Failure { origin: record.origin, kept: record.kept(), fault })?;
         }
         Ok(())
     }
@@ -177,7 +181,7 @@ impl<'a> Collector<'a> {
     fn outcome(&mut self, record: Record, outcome: Outcome) -> Result<(), Stop> {
         match outcome {
             Outcome::Done(done) => {
-                self.done(done);
+                self.done(&record, done);
                 Ok(())
             }
             Outcome::Failed(faults) => {
@@ -186,19 +190,18 @@ impl<'a> Collector<'a> {
                 if waits {
                     self.defer(&Deferred { record, fault })
                 } else {
-                    let kept = Kept::Object(record.object);
-                    self.failure(&Failure { origin: record.origin, kept, fault })
+                    self.failure(&Failure { origin: record.origin, kept: record.kept(), fault })
                 }
             }
         }
     }
 
-    fn done(&mut self, done: Done) {
+    fn done(&mut self, record: &Record, done: Done) {
         self.count(done.change);
-        if let (Some(known), Change::Created, Some(key)) =
-            (&mut self.would_be_created, done.change, &done.key)
+        if let (Some(known), Change::Created) = (&mut self.would_be_created, done.change)
+            && let Some(identity) = self.face.identity(&record.object)
         {
-            known.insert(key);
+            known.insert(identity);
         }
         for kind in done.warnings {
             if self.warnings.len() < WARNING_KINDS || self.warnings.contains_key(&kind) {
@@ -215,6 +218,7 @@ impl<'a> Collector<'a> {
             Change::Created => self.summary.created += 1,
             Change::Updated => self.summary.updated += 1,
             Change::Unchanged => self.summary.unchanged += 1,
+            Change::Skipped => *self.summary.skipped.get_or_insert_default() += 1,
         }
     }
 

@@ -15,19 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use faces::failed::{self, ERROR_FIELDS, RAW, Value};
 
 use self::row::{Row, Scanner, read_row};
+use super::face::{Face, Table};
 use super::record::{Fault, InputFault, Item, Kept};
 use super::text::Text;
-
-/// The fields of the contract. A header must name at least one: else the file is not what it is taken for.
-const KNOWN_FIELDS: [&str; 7] = [
-    "externalReferenceId",
-    "externalReferenceType",
-    "name",
-    "description",
-    "parentExternalReferenceId",
-    "photoUrl",
-    "logoUrl",
-];
 
 /// The delimiters that are recognised. The first one is the default.
 const DELIMITERS: [char; 3] = [',', ';', '\t'];
@@ -60,11 +50,15 @@ enum Column {
 pub(super) struct Rows {
     text: Text,
     pub(super) header: Header,
+    pub(super) table: Table,
 }
+
+/// What a row says of a field: the place of the column, its name, and the text, `None` for null.
+pub(super) type FieldCell<'a> = (usize, &'a str, Option<&'a str>);
 
 impl Rows {
     /// Reads the header. Without a given delimiter it is the one that makes the most known fields of it.
-    pub(super) fn open(mut text: Text, delimiter: Option<char>) -> Result<Self, InputFault> {
+    pub(super) fn open(mut text: Text, delimiter: Option<char>, face: &dyn Face) -> Result<Self, InputFault> {
         let mut first = String::new();
         while first.trim().is_empty() {
             first.clear();
@@ -72,11 +66,13 @@ impl Rows {
                 return Err(InputFault::whole("is empty: a CSV file starts with a line of field names"));
             }
         }
-        let delimiter = delimiter.unwrap_or_else(|| likely_delimiter(&first));
+        let delimiter = delimiter.unwrap_or_else(|| likely_delimiter(&first, face));
         let line = text.line();
         let row = read_row(&mut text, first, delimiter)?;
-        let header = Header::new(row, delimiter).map_err(|message| InputFault::at(line, message))?;
-        Ok(Self { text, header })
+        let refuse = |message| InputFault::at(line, message);
+        let header = Header::new(row, delimiter, face).map_err(refuse)?;
+        let table = face.table(&header.field_names()).map_err(refuse)?;
+        Ok(Self { text, header, table })
     }
 
     /// Reads the next record; `None` at the end. Blank lines and rows of nothing but delimiters, which
@@ -87,16 +83,45 @@ impl Rows {
             let line = self.text.line();
             let row = read_row(&mut self.text, first, self.header.delimiter)?;
             if !row.is_blank() {
-                return Ok(Some(Item { line, content: self.header.record(&row) }));
+                return Ok(Some(self.item(line, &row)));
             }
             first = String::new();
         }
         Ok(None)
     }
+
+    fn item(&self, line: u64, row: &Row) -> Item {
+        let cells = match self.header.field_cells(row) {
+            Ok(cells) => cells,
+            Err(message) => {
+                let content = Err((self.header.keep(row), Fault::of_record(CSV_SHAPE, message)));
+                return Item { line, content, row: None };
+            }
+        };
+        match &self.table {
+            Table::Flat => Item { line, content: Ok(object(&cells)), row: None },
+            Table::Nested(columns) => {
+                let kept = self.header.keep_cells(row);
+                match columns.object(&cells) {
+                    Ok(object) => Item { line, content: Ok(object), row: Some(kept) },
+                    Err(fault) => Item { line, content: Err((kept, fault)), row: None },
+                }
+            }
+        }
+    }
+}
+
+/// A record whose members are its cells.
+fn object(cells: &[FieldCell<'_>]) -> String {
+    let members: Vec<String> = cells
+        .iter()
+        .map(|(_, name, text)| format!("{}:{}", serde_json::json!(name), serde_json::json!(text)))
+        .collect();
+    format!("{{{}}}", members.join(","))
 }
 
 impl Header {
-    fn new(row: Row, delimiter: char) -> Result<Self, String> {
+    fn new(row: Row, delimiter: char, face: &dyn Face) -> Result<Self, String> {
         if let Some(fault) = row.fault {
             return Err(format!("the line of field names: {fault}"));
         }
@@ -105,9 +130,9 @@ impl Header {
         if names().any(|name| name.contains('\r')) {
             return Err("lines end with CR alone; save the file with CR LF or LF".to_owned());
         }
-        if !names().any(|name| KNOWN_FIELDS.contains(&name)) {
+        if !names().any(|name| face.knows(name)) {
             let found = names().collect::<Vec<_>>().join(", ");
-            let known = KNOWN_FIELDS.join(", ");
+            let known = face.columns().join(", ");
             return Err(format!(
                 "the first line names no known field (found: {found}; known: {known}); \
                  is the delimiter {} right?",
@@ -122,15 +147,17 @@ impl Header {
         Ok(Self { delimiter, written, columns })
     }
 
-    /// The JSON object of a row, or what is kept of a row that has none.
-    fn record(&self, row: &Row) -> Result<String, (Kept, Fault)> {
-        match self.object(row) {
-            Ok(object) => Ok(object),
-            Err(message) => Err((self.keep(row), Fault::of_record(CSV_SHAPE, message))),
-        }
+    /// The names of the columns that hold fields, each at its place.
+    fn field_names(&self) -> Vec<Option<&str>> {
+        let names = self.columns.iter().map(|column| match column {
+            Column::Field(name) => Some(name.as_str()),
+            Column::Error | Column::Raw | Column::Nameless => None,
+        });
+        names.collect()
     }
 
-    fn object(&self, row: &Row) -> Result<String, String> {
+    /// What a row says, or why that cannot be told.
+    fn field_cells<'a>(&'a self, row: &'a Row) -> Result<Vec<FieldCell<'a>>, String> {
         if let Some(fault) = &row.fault {
             return Err(fault.clone());
         }
@@ -142,7 +169,7 @@ impl Header {
                 display_delimiter(self.delimiter)
             ));
         }
-        let mut members = Vec::with_capacity(row.cells.len());
+        let mut cells = Vec::with_capacity(row.cells.len());
         for (place, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
             match (column, cell.value()) {
                 (_, Value::Absent) | (Column::Error, _) => {}
@@ -155,15 +182,18 @@ impl Header {
                 (Column::Nameless, Value::Null | Value::Text(_)) => {
                     return Err(format!("column {} has a value but no name in the first line", place + 1));
                 }
-                (Column::Field(name), Value::Null) => {
-                    members.push(format!("{}:null", serde_json::json!(name)));
-                }
-                (Column::Field(name), Value::Text(text)) => {
-                    members.push(format!("{}:{}", serde_json::json!(name), serde_json::json!(text)));
-                }
+                (Column::Field(name), Value::Null) => cells.push((place, name.as_str(), None)),
+                (Column::Field(name), Value::Text(text)) => cells.push((place, name.as_str(), Some(text))),
             }
         }
-        Ok(format!("{{{}}}", members.join(",")))
+        Ok(cells)
+    }
+
+    /// The cells of a row that belong to the record, written anew.
+    fn keep_cells(&self, row: &Row) -> Kept {
+        let cells = self.columns.iter().enumerate().filter(|(_, column)| **column != Column::Error);
+        let values = cells.map(|(place, _)| row.cells.get(place).map_or(Value::Absent, row::Cell::value));
+        Kept::Row { text: self.line(values), cells: self.own_columns().count() }
     }
 
     /// The row as it stands, without the cells that a failed file added at its end: whatever is wrong with
@@ -249,10 +279,10 @@ pub(super) fn parse_delimiter(text: &str) -> Result<char, String> {
     }
 }
 
-fn likely_delimiter(first_line: &str) -> char {
+fn likely_delimiter(first_line: &str, face: &dyn Face) -> char {
     let score = |delimiter: char| {
         let cells = Scanner::cells_of(first_line.trim_end_matches(['\r', '\n']), delimiter);
-        let known = cells.iter().filter(|cell| KNOWN_FIELDS.contains(&cell.text.trim())).count();
+        let known = cells.iter().filter(|cell| face.knows(cell.text.trim())).count();
         (known, cells.len())
     };
     // Of equals `max_by_key` takes the last: reversed, that is the default.

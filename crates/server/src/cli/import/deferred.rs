@@ -13,6 +13,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use directory::ReferenceKey;
 use serde::{Deserialize, Serialize};
 
+use super::face::{Identity, Reference};
 use super::record::{Fault, Record};
 
 /// A failed record whose parent may still come.
@@ -72,55 +73,55 @@ impl Spill {
     }
 }
 
-/// In a dry run: the keys of the groups that would be created. The server does not remember them from one
-/// batch to the next, so the client must know them to judge a child in another batch.
+/// In a dry run: the references of the groups that would be created. The server does not remember them from
+/// one batch to the next, so the client must know them to judge a child in another batch.
 ///
-/// Eight bytes a key, hashed with the fixed keys of [`DefaultHasher`]: among a million keys two share a hash
+/// Eight bytes a reference, hashed with the fixed keys of [`DefaultHasher`]: among a million two share a hash
 /// once in 37 million imports, and then a dry run is wrong about one record.
 #[derive(Debug, Default)]
 pub(super) struct WouldBeCreated(HashSet<u64>);
 
-#[derive(Deserialize)]
-struct Identity {
-    #[serde(rename = "externalReferenceId")]
-    key: String,
-    #[serde(rename = "parentExternalReferenceId")]
-    parent: String,
-}
-
 impl WouldBeCreated {
-    /// Remembers a key.
-    pub(super) fn insert(&mut self, key: &str) {
-        self.0.insert(hash(key));
+    /// Remembers a group.
+    pub(super) fn insert(&mut self, identity: Identity) {
+        self.0.extend(identity.own.into_iter().map(hash));
     }
 
     /// Whether the record's parent would be there by now; then the record would be too, and is remembered.
-    pub(super) fn admit(&mut self, record: &Record) -> bool {
-        let identity = serde_json::from_str::<Identity>(&record.object).ok();
-        let admitted = identity.filter(|identity| self.0.contains(&hash(&identity.parent)));
-        if let Some(identity) = &admitted {
-            self.insert(&identity.key);
+    pub(super) fn admit(&mut self, identity: Option<Identity>) -> bool {
+        let Some(Identity { own, parent: Some(parent) }) = identity else { return false };
+        let admitted = self.0.contains(&hash(parent));
+        if admitted {
+            self.insert(Identity { own, parent: None });
         }
-        admitted.is_some()
+        admitted
     }
 }
 
-/// Of the key as the server compares it: in NFC.
-fn hash(key: &str) -> u64 {
-    let canonical = ReferenceKey::parse(key);
-    let key = canonical.as_ref().map_or(key, ReferenceKey::as_str);
+/// Of the reference as the server compares it: in NFC.
+fn hash(reference: Reference) -> u64 {
+    let canonical = match reference {
+        Reference::Key { key, source } => {
+            let canonical = ReferenceKey::parse(&key);
+            let key = canonical.as_ref().map_or(key.as_str(), ReferenceKey::as_str).to_owned();
+            Reference::Key { key, source }
+        }
+        Reference::Id(id) => Reference::Id(id),
+    };
     let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
+    canonical.hash(&mut hasher);
     hasher.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Deferred, Fault, Record, Spill, WouldBeCreated, may_pass};
-    use crate::cli::import::record::Origin;
+    use crate::cli::import::face::Face;
+    use crate::cli::import::groups::Groups;
+    use crate::cli::import::record::{Kept, Origin};
 
     fn record(object: &str) -> Record {
-        Record { origin: Origin { input: 1, line: 7 }, object: object.to_owned() }
+        Record { origin: Origin { input: 1, line: 7 }, object: object.to_owned(), row: None }
     }
 
     #[test]
@@ -129,11 +130,13 @@ mod tests {
         assert_eq!(spill.drain().expect("drained").count(), 0);
         let fault = Fault { code: "P".into(), reason: "R".into(), field: "p".into(), message: "m\n".into() };
         let deferred = Deferred { record: record(r#"{"a":"\ud800","a":"é"}"#), fault };
+        let row = Some(Kept::Row { text: "a;\"x\ny\"".into(), cells: 2 });
+        let of_table = Deferred { record: Record { row, ..record("{}") }, ..deferred.clone() };
         spill.push(&deferred).expect("pushed");
-        spill.push(&deferred).expect("pushed");
+        spill.push(&of_table).expect("pushed");
         assert_eq!(spill.count(), 2);
         let back: Vec<Deferred> = spill.drain().expect("drained").map(|line| line.expect("a line")).collect();
-        assert_eq!(back, [deferred.clone(), deferred]);
+        assert_eq!(back, [deferred, of_table]);
         assert_eq!(spill.count(), 0);
     }
 
@@ -153,13 +156,14 @@ mod tests {
     #[test]
     fn a_child_would_be_created_once_its_parent_would() {
         let mut known = WouldBeCreated::default();
-        let child = record(r#"{"externalReferenceId":"b","parentExternalReferenceId":"a","name":"n"}"#);
-        let grandchild = record(r#"{"externalReferenceId":"c","parentExternalReferenceId":"b"}"#);
-        assert!(!known.admit(&child));
-        known.insert("a");
-        assert!(!known.admit(&grandchild));
-        assert!(known.admit(&child));
-        assert!(known.admit(&grandchild));
-        assert!(!known.admit(&record(r#"{"externalReferenceId":"d"}"#)));
+        let group = |object: &str| Groups.identity(object);
+        let child = r#"{"externalReferenceId":"b","parentExternalReferenceId":"a","name":"n"}"#;
+        let grandchild = r#"{"externalReferenceId":"c","parentExternalReferenceId":"b"}"#;
+        assert!(!known.admit(group(child)));
+        known.insert(group(r#"{"externalReferenceId":"a"}"#).expect("a group"));
+        assert!(!known.admit(group(grandchild)));
+        assert!(known.admit(group(child)));
+        assert!(known.admit(group(grandchild)));
+        assert!(!known.admit(group(r#"{"externalReferenceId":"d"}"#)));
     }
 }

@@ -168,7 +168,8 @@ mod tests {
         let (events, halt) = (sync_channel(1).0, Arc::default());
         let mut outlet = Outlet { limits, pending, pending_bytes, batches, events, halt };
         for length in lengths {
-            let record = Record { origin: Origin { input: 0, line: 1 }, object: "x".repeat(*length) };
+            let origin = Origin { input: 0, line: 1 };
+            let record = Record { origin, object: "x".repeat(*length), row: None };
             assert!(outlet.record(record).is_continue());
         }
         assert!(outlet.flush().is_continue());

@@ -3,7 +3,8 @@
 //! A file is read as it is sent; what is kept in memory is the batches in flight and some counters. The way
 //! of a record: [`source`] reads it ([`text`], [`encoding`], then [`ndjson`] or [`csv`]), [`flow`] gathers
 //! batches, [`send`] delivers them, [`collect`] takes the outcome: counted, kept for another pass
-//! ([`deferred`]), or written to the [`failed`] file.
+//! ([`deferred`]), or written to the [`failed`] file. What is special to a face of the server is in [`groups`]
+//! and [`usergroups`], behind one trait ([`face`]).
 
 mod answer;
 mod arguments;
@@ -11,8 +12,10 @@ mod collect;
 mod csv;
 mod deferred;
 mod encoding;
+mod face;
 mod failed;
 mod flow;
+mod groups;
 mod ndjson;
 mod progress;
 mod record;
@@ -22,10 +25,12 @@ mod source;
 mod stop;
 mod summary;
 mod text;
+mod usergroups;
 
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::ops::ControlFlow;
@@ -37,6 +42,7 @@ use std::time::{Duration, Instant};
 pub(crate) use self::arguments::Arguments;
 use self::collect::{Collector, Input};
 use self::deferred::Deferred;
+use self::face::Face;
 use self::failed::{End, FailedFile, targets};
 use self::flow::{BatchLimits, Outlet};
 use self::progress::{Progress, Terminal};
@@ -84,12 +90,9 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
 }
 
 fn import(arguments: &Arguments, mut around: Surroundings<'_>) -> Exit {
-    let (mut summary, exit) = match prepare(arguments, &mut around) {
-        Ok(prepared) => transfer(arguments, prepared, &mut around),
-        Err(stop) => {
-            let _ = writeln!(around.stderr, "error: {}", stop.message);
-            (Summary::default(), stop.exit(Reached::Nothing))
-        }
+    let (mut summary, exit) = match arguments.face() {
+        Ok(face) => import_to(&*face, arguments, &mut around),
+        Err(stop) => (Summary::default(), refuse(&stop, &mut around)),
     };
     summary.seconds = (around.elapsed)().as_secs_f64();
     let text = if arguments.json { summary.json() } else { summary.text(arguments.mode()) };
@@ -99,9 +102,22 @@ fn import(arguments: &Arguments, mut around: Surroundings<'_>) -> Exit {
     }
 }
 
+fn import_to(face: &dyn Face, arguments: &Arguments, around: &mut Surroundings<'_>) -> (Summary, Exit) {
+    match prepare(face, arguments, around) {
+        Ok(prepared) => transfer(face, arguments, prepared, around),
+        Err(stop) => (face.summary(), refuse(&stop, around)),
+    }
+}
+
+/// Tells why nothing is sent.
+fn refuse(stop: &Stop, around: &mut Surroundings<'_>) -> Exit {
+    let _ = writeln!(around.stderr, "error: {}", stop.message);
+    stop.exit(Reached::Nothing)
+}
+
 /// What is known before anything is sent.
-struct Prepared {
-    key: String,
+struct Prepared<'a> {
+    client: Client<'a>,
     sources: Vec<Source>,
     /// Of each source, in the same order.
     failed: Vec<PathBuf>,
@@ -110,10 +126,15 @@ struct Prepared {
 
 /// Reads the key and opens all inputs, so that a wrong name or a file that is no table is found before the
 /// first record is written.
-fn prepare(arguments: &Arguments, around: &mut Surroundings<'_>) -> Result<Prepared, Stop> {
+fn prepare<'a, 's: 'a>(
+    face: &'a dyn Face,
+    arguments: &'a Arguments,
+    around: &mut Surroundings<'s>,
+) -> Result<Prepared<'a>, Stop> {
     let key = read_key(arguments.key_file.as_deref(), around.key.take())?;
-    let options =
-        Options { format: arguments.format, encoding: arguments.encoding, delimiter: arguments.delimiter };
+    let client = Client::new(&arguments.server, face, &key, arguments.mode(), around.sleep);
+    let Arguments { format, encoding, delimiter, .. } = *arguments;
+    let options = Options { face, format, encoding, delimiter };
     let consumed_bytes = Arc::default();
     let mut sources = Vec::new();
     for path in &arguments.files {
@@ -132,7 +153,10 @@ fn prepare(arguments: &Arguments, around: &mut Surroundings<'_>) -> Result<Prepa
     let failed = targets(&names).ok_or_else(|| {
         Stop::new(Reason::Input, "the files have names so alike that their failed files would be one")
     })?;
-    Ok(Prepared { key, sources, failed, consumed_bytes })
+    let stderr = RefCell::new(&mut *around.stderr);
+    let notice = |text: String| drop(writeln!(stderr.borrow_mut(), "{text}"));
+    usergroups::learn(&client, &mut sources, &notice)?;
+    Ok(Prepared { client, sources, failed, consumed_bytes })
 }
 
 fn open(path: &Path, around: &mut Surroundings<'_>) -> Result<Bytes, InputFault> {
@@ -162,8 +186,13 @@ fn read_key(file: Option<&Path>, environment: Option<String>) -> Result<String, 
 }
 
 /// Sends everything, and tells how it went.
-fn transfer(arguments: &Arguments, prepared: Prepared, around: &mut Surroundings<'_>) -> (Summary, Exit) {
-    let Prepared { key, sources, failed, consumed_bytes } = prepared;
+fn transfer(
+    face: &dyn Face,
+    arguments: &Arguments,
+    prepared: Prepared<'_>,
+    around: &mut Surroundings<'_>,
+) -> (Summary, Exit) {
+    let Prepared { client, sources, failed, consumed_bytes } = prepared;
     let length_bytes = sources.iter().map(|source| source.length_bytes).sum();
     let inputs = sources
         .iter()
@@ -173,9 +202,9 @@ fn transfer(arguments: &Arguments, prepared: Prepared, around: &mut Surroundings
             failed: FailedFile::new(path, source.layout.clone()),
         })
         .collect();
-    let client = Client::new(&arguments.server, &key, arguments.mode(), around.sleep);
     let progress = Progress::new(around.terminal, length_bytes);
-    let mut collector = Collector::new(inputs, arguments.mode(), progress, consumed_bytes, around.stderr);
+    let mut collector =
+        Collector::new(face, inputs, arguments.mode(), progress, consumed_bytes, around.stderr);
 
     let sent = send_all(arguments, &client, sources, &mut collector);
     // After a stop too: the records that were tried and not done must not be lost from the failed files.
@@ -242,7 +271,7 @@ fn read_sources(sources: Vec<Source>, outlet: &mut Outlet) -> Result<(), Stop> {
             let Some(item) = item else { break };
             let origin = Origin { input, line: item.line };
             let goes_on = match item.content {
-                Ok(object) => outlet.record(Record { origin, object }),
+                Ok(object) => outlet.record(Record { origin, object, row: item.row }),
                 Err((kept, fault)) => outlet.unsendable(Failure { origin, kept, fault }),
             };
             if goes_on.is_break() {

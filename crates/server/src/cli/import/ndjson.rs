@@ -21,7 +21,7 @@ pub(super) fn next(text: &mut Text) -> Result<Option<Item>, InputFault> {
     while text.read_line(&mut line)? {
         let content = line.trim_matches(JSON_WHITE_SPACE);
         if !content.is_empty() {
-            return Ok(Some(Item { line: text.line(), content: read(content, text.line()) }));
+            return Ok(Some(Item { line: text.line(), content: read(content, text.line()), row: None }));
         }
         line.clear();
     }

@@ -40,14 +40,10 @@ impl Progress {
             return;
         }
         let rate = rate(summary.records, self.0.elapsed());
-        let Summary { records, created, updated, unchanged, failed, .. } = summary;
         let waiting =
             if waiting > 0 { format!(", {waiting} waiting for their parent") } else { String::new() };
         self.0.set_position(consumed_bytes);
-        self.0.set_message(format!(
-            "{records} records, {rate}/s: {created} created, {updated} updated, {unchanged} unchanged, \
-             {failed} failed{waiting}"
-        ));
+        self.0.set_message(format!("{} records, {rate}/s: {}{waiting}", summary.records, summary.outcomes()));
     }
 
     /// Runs `write` while the bar is out of the way.

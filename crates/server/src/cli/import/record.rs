@@ -16,6 +16,16 @@ pub(super) struct Record {
     /// The JSON object, on one line, as the user wrote it: parsing and writing it anew would drop doubled
     /// members and lone surrogates, which the server reports better than this client could.
     pub(super) object: String,
+    /// The row of a table that the object was put together from, for the failed file; `None` where the
+    /// object itself says it all.
+    pub(super) row: Option<Kept>,
+}
+
+impl Record {
+    /// What is kept of the record when it has failed.
+    pub(super) fn kept(self) -> Kept {
+        self.row.unwrap_or(Kept::Object(self.object))
+    }
 }
 
 /// Why a record was not done.
@@ -51,11 +61,11 @@ impl Fault {
 }
 
 /// What is kept of a failed record, to be written to the failed file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Kept {
     /// A JSON object on one line.
     Object(String),
-    /// A row of a CSV file that cannot be told apart into cells, as it stands there.
+    /// A row of a CSV file as it stands there: the object does not show its cells, or there is none.
     Row { text: String, cells: usize },
 }
 
@@ -74,6 +84,8 @@ pub(super) struct Item {
     pub(super) line: u64,
     /// The object to send, or what to keep of a record that cannot be sent, and why.
     pub(super) content: Result<String, (Kept, Fault)>,
+    /// See [`Record::row`].
+    pub(super) row: Option<Kept>,
 }
 
 /// Why an input cannot be read (any further).

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Uri, header};
 
-use super::answer::{self, Outcome, Problem};
+use super::answer::{Outcome, Problem};
+use super::face::{Blame, Face, Faults, Refusal};
 use super::record::{Fault, Record};
 use super::retry::{Acquaintance, Patience, retry_after};
 use super::stop::{Reason, Stop};
@@ -50,6 +51,7 @@ pub(super) struct Delivery {
 pub(super) struct Client<'a> {
     agent: Agent,
     server: &'a str,
+    face: &'a dyn Face,
     url: String,
     authorization: String,
     sleep: &'a (dyn Fn(Duration) + Sync),
@@ -58,20 +60,40 @@ pub(super) struct Client<'a> {
 }
 
 /// What came of one attempt.
-enum Attempt {
-    Answered(Vec<Outcome>),
+enum Attempt<T> {
+    Answered(T),
     /// Worth trying again, after the wait the server asked for.
     Again {
         why: String,
         asked: Option<Duration>,
     },
-    /// The batch is too large for this server.
-    TooLarge(Problem),
+}
+
+/// An answer, whatever it says.
+struct Response {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+/// What the server says to a batch.
+enum Reply {
+    Taken(Vec<Outcome>),
+    /// These records make the server refuse the batch.
+    Without(Faults),
+    /// The batch is too large for this server, or has a record that makes the server refuse it all.
+    Divide(Problem),
 }
 
 impl<'a> Client<'a> {
     /// A client for the server at this base URL.
-    pub(super) fn new(server: &'a str, key: &str, mode: Mode, sleep: &'a (dyn Fn(Duration) + Sync)) -> Self {
+    pub(super) fn new(
+        server: &'a str,
+        face: &'a dyn Face,
+        key: &str,
+        mode: Mode,
+        sleep: &'a (dyn Fn(Duration) + Sync),
+    ) -> Self {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -92,7 +114,8 @@ impl<'a> Client<'a> {
         Self {
             agent: config.build().new_agent(),
             server,
-            url: format!("{server}/v3/groups/batch-upsert{query}"),
+            face,
+            url: format!("{server}{}{query}", face.path()),
             authorization: format!("Bearer {key}"),
             sleep,
             answered: AtomicBool::new(false),
@@ -108,12 +131,112 @@ impl<'a> Client<'a> {
     /// Sends a batch until the server has taken it on, or there is no point in trying any longer.
     /// `notice` is told about each wait.
     pub(super) fn deliver(&self, records: &[Record], notice: &dyn Fn(String)) -> Result<Delivery, Stop> {
-        let body = body(records);
+        self.deliver_these(&records.iter().collect::<Vec<_>>(), notice)
+    }
+
+    /// Asks the server for what is at this path; `None` where nothing is. Asking writes nothing.
+    pub(super) fn ask(&self, path: &str, notice: &dyn Fn(String)) -> Result<Option<Vec<u8>>, Stop> {
+        let url = format!("{}{path}", self.server);
+        let response = self.persist(notice, &|| {
+            let request = self.agent.get(&url).header(header::AUTHORIZATION, &self.authorization);
+            read(request.header(header::ACCEPT, "application/json").call()?)
+        })?;
+        match response.status {
+            200 => Ok(Some(response.body)),
+            404 => Ok(None),
+            _ => Err(self.refused(&response, &self.refusal(&response, 0).problem)),
+        }
+    }
+
+    fn deliver_these(&self, records: &[&Record], notice: &dyn Fn(String)) -> Result<Delivery, Stop> {
+        match self.send(records, notice)? {
+            Reply::Taken(outcomes) => Ok(Delivery { outcomes, requests: 1 }),
+            Reply::Without(faults) => self.deliver_others(records, faults, notice),
+            Reply::Divide(problem) => self.deliver_halves(records, &problem, notice),
+        }
+    }
+
+    /// The records at fault have failed; without them the server may take the batch.
+    fn deliver_others(
+        &self,
+        records: &[&Record],
+        mut faults: Faults,
+        notice: &dyn Fn(String),
+    ) -> Result<Delivery, Stop> {
+        let places = 0..records.len();
+        let others: Vec<&Record> =
+            places.clone().filter(|place| !faults.contains_key(place)).map(|place| records[place]).collect();
+        let delivery = if others.is_empty() {
+            Delivery { outcomes: Vec::new(), requests: 1 }
+        } else {
+            self.deliver_these(&others, notice)?
+        };
+        let mut taken = delivery.outcomes.into_iter();
+        // As many outcomes as other records: each place has one.
+        let outcomes = places.filter_map(|place| match faults.remove(&place) {
+            Some(faults) => Some(Outcome::Failed(faults)),
+            None => taken.next(),
+        });
+        Ok(Delivery { outcomes: outcomes.collect(), requests: delivery.requests })
+    }
+
+    /// A server may take smaller bodies than this client makes: halving finds out what it takes. A parent
+    /// that ends up in the other half is no harm, its children are sent again later.
+    fn deliver_halves(
+        &self,
+        records: &[&Record],
+        problem: &Problem,
+        notice: &dyn Fn(String),
+    ) -> Result<Delivery, Stop> {
+        let (first, second) = records.split_at(records.len() / 2);
+        if first.is_empty() {
+            let code = problem.code.as_deref().unwrap_or("PAYLOAD_TOO_LARGE");
+            let fault = Fault::of_record(code, problem.describe());
+            return Ok(Delivery { outcomes: vec![Outcome::Failed(vec![fault])], requests: 1 });
+        }
+        let mut delivery = self.deliver_these(first, notice)?;
+        let rest = self.deliver_these(second, notice)?;
+        delivery.outcomes.extend(rest.outcomes);
+        delivery.requests += rest.requests;
+        Ok(delivery)
+    }
+
+    fn acquaintance(&self) -> Acquaintance {
+        if self.answered.load(Ordering::Relaxed) { Acquaintance::Known } else { Acquaintance::Stranger }
+    }
+
+    fn send(&self, records: &[&Record], notice: &dyn Fn(String)) -> Result<Reply, Stop> {
+        let body = body(records, self.face.frame());
+        let response = self.persist(notice, &|| self.post(&body))?;
+        if let 200 | 207 = response.status {
+            return self.face.outcomes(&response.body, records).map(Reply::Taken).map_err(|error| {
+                let message =
+                    format!("{}: the answer is not the one of a batch upsert: {error}", self.server);
+                Stop::new(Reason::Failure, message)
+            });
+        }
+        let refusal = self.refusal(&response, records.len());
+        match (response.status, refusal.blame) {
+            (413, _) | (400, Blame::Unnamed) => Ok(Reply::Divide(refusal.problem)),
+            (400, Blame::Records(faults)) => Ok(Reply::Without(faults)),
+            _ => Err(self.refused(&response, &refusal.problem)),
+        }
+    }
+
+    /// Makes a request again and again until there is an answer that counts.
+    fn persist(
+        &self,
+        notice: &dyn Fn(String),
+        exchange: &dyn Fn() -> Result<Response, ureq::Error>,
+    ) -> Result<Response, Stop> {
         let mut patience = Patience::default();
         loop {
-            match self.attempt(&body, records.len())? {
-                Attempt::Answered(outcomes) => return Ok(Delivery { outcomes, requests: 1 }),
-                Attempt::TooLarge(problem) => return self.deliver_halves(records, &problem, notice),
+            let attempt = match exchange() {
+                Ok(response) => self.attempt(response)?,
+                Err(error) => self.no_answer(&error)?,
+            };
+            match attempt {
+                Attempt::Answered(response) => return Ok(response),
                 Attempt::Again { why, asked } => match patience.next_wait(asked, self.acquaintance()) {
                     Some(wait) => {
                         notice(format!("{why}; trying again in {} s", wait.as_secs_f64()));
@@ -125,65 +248,46 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// A server may take smaller bodies than this client makes: halving finds out what it takes. A parent
-    /// that ends up in the other half is no harm, its children are sent again later.
-    fn deliver_halves(
-        &self,
-        records: &[Record],
-        problem: &Problem,
-        notice: &dyn Fn(String),
-    ) -> Result<Delivery, Stop> {
-        let (first, second) = records.split_at(records.len() / 2);
-        if first.is_empty() {
-            let code = problem.code.as_deref().unwrap_or("PAYLOAD_TOO_LARGE");
-            let fault = Fault::of_record(code, problem.describe());
-            return Ok(Delivery { outcomes: vec![Outcome::Failed(vec![fault])], requests: 1 });
-        }
-        let mut delivery = self.deliver(first, notice)?;
-        let rest = self.deliver(second, notice)?;
-        delivery.outcomes.extend(rest.outcomes);
-        delivery.requests += rest.requests;
-        Ok(delivery)
-    }
-
-    fn acquaintance(&self) -> Acquaintance {
-        if self.answered.load(Ordering::Relaxed) { Acquaintance::Known } else { Acquaintance::Stranger }
-    }
-
-    fn attempt(&self, body: &str, count: usize) -> Result<Attempt, Stop> {
-        let (status, headers, answer) = match self.post(body) {
-            Ok(answer) => answer,
-            Err(error) => return self.no_answer(&error),
-        };
+    fn attempt(&self, response: Response) -> Result<Attempt<Response>, Stop> {
         self.answered.store(true, Ordering::Relaxed);
-        if let 200 | 207 = status {
-            return answer::read(&answer, count).map(Attempt::Answered).map_err(|error| {
-                let message =
-                    format!("{}: the answer is not the one of a batch upsert: {error}", self.server);
-                Stop::new(Reason::Failure, message)
-            });
+        if !matches!(response.status, 401 | 403 | 408 | 429 | 502 | 503 | 504) {
+            return Ok(Attempt::Answered(response));
         }
-        let problem = Problem::read(&answer);
-        let said = format!("{} answered {status}: {}", self.server, problem.describe());
-        match status {
-            401 | 403 => Err(Stop::new(Reason::Unauthorised, said)),
-            408 | 429 | 502 | 503 | 504 => {
-                let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-                let asked = retry_after(text(header::RETRY_AFTER), text(header::DATE));
-                Ok(Attempt::Again { why: said, asked })
-            }
-            413 => Ok(Attempt::TooLarge(problem)),
+        let said = self.said(&response, &self.refusal(&response, 0).problem);
+        if let 401 | 403 = response.status {
+            return Err(Stop::new(Reason::Unauthorised, said));
+        }
+        let text = |name| response.headers.get(name).and_then(|value| value.to_str().ok());
+        let asked = retry_after(text(header::RETRY_AFTER), text(header::DATE));
+        Ok(Attempt::Again { why: said, asked })
+    }
+
+    /// What a refused request was refused for; not every face repeats the request's id in the body.
+    fn refusal(&self, response: &Response, records: usize) -> Refusal {
+        let mut refusal = self.face.refusal(&response.body, records);
+        let id = response.headers.get("x-request-id").and_then(|value| value.to_str().ok());
+        refusal.problem.request_id = refusal.problem.request_id.or_else(|| id.map(str::to_owned));
+        refusal
+    }
+
+    fn refused(&self, response: &Response, problem: &Problem) -> Stop {
+        let said = self.said(response, problem);
+        match response.status {
             300..400 => {
-                let to = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+                let to = response.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
                 let hint = to.map(|to| format!("; it points to {to}: give that address with --server"));
-                Err(Stop::new(Reason::Refused, said + &hint.unwrap_or_default()))
+                Stop::new(Reason::Refused, said + &hint.unwrap_or_default())
             }
-            400..500 => Err(Stop::new(Reason::Refused, said)),
-            _ => Err(Stop::new(Reason::Failure, said)),
+            400..500 => Stop::new(Reason::Refused, said),
+            _ => Stop::new(Reason::Failure, said),
         }
     }
 
-    fn post(&self, body: &str) -> Result<(u16, HeaderMap, Vec<u8>), ureq::Error> {
+    fn said(&self, response: &Response, problem: &Problem) -> String {
+        format!("{} answered {}: {}", self.server, response.status, problem.describe())
+    }
+
+    fn post(&self, body: &str) -> Result<Response, ureq::Error> {
         self.sent.store(true, Ordering::Relaxed);
         let mut request = self
             .agent
@@ -196,12 +300,10 @@ impl<'a> Client<'a> {
             // could be lost in the reset connection. Asking first costs one round trip, once.
             request = request.header(header::EXPECT, "100-continue");
         }
-        let mut response = request.send(body)?;
-        let answer = response.body_mut().with_config().limit(ANSWER_LIMIT_BYTES).read_to_vec()?;
-        Ok((response.status().as_u16(), response.headers().clone(), answer))
+        read(request.send(body)?)
     }
 
-    fn no_answer(&self, error: &ureq::Error) -> Result<Attempt, Stop> {
+    fn no_answer(&self, error: &ureq::Error) -> Result<Attempt<Response>, Stop> {
         let said = format!("{} cannot be reached: {}", self.server, plain(error));
         match error {
             ureq::Error::Io(_)
@@ -214,6 +316,11 @@ impl<'a> Client<'a> {
     }
 }
 
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Response, ureq::Error> {
+    let body = response.body_mut().with_config().limit(ANSWER_LIMIT_BYTES).read_to_vec()?;
+    Ok(Response { status: response.status().as_u16(), headers: response.headers().clone(), body })
+}
+
 /// The reason without the prefixes `ureq` puts before it.
 fn plain(error: &ureq::Error) -> String {
     match error {
@@ -224,17 +331,17 @@ fn plain(error: &ureq::Error) -> String {
 }
 
 /// The request: each record as it was read.
-fn body(records: &[Record]) -> String {
+fn body(records: &[&Record], (before, after): (&str, &str)) -> String {
     let length: usize = records.iter().map(|record| record.object.len() + 1).sum();
-    let mut body = String::with_capacity(length + 16);
-    body.push_str("{\"groups\":[");
+    let mut body = String::with_capacity(before.len() + length + after.len());
+    body.push_str(before);
     for (place, record) in records.iter().enumerate() {
         if place > 0 {
             body.push(',');
         }
         body.push_str(&record.object);
     }
-    body.push_str("]}");
+    body.push_str(after);
     body
 }
 
@@ -259,14 +366,17 @@ pub(super) fn parse_server(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{body, is_this_host, parse_server};
+    use super::{Face, body, is_this_host, parse_server};
+    use crate::cli::import::groups::Groups;
     use crate::cli::import::record::{Origin, Record};
 
     #[test]
     fn records_are_sent_as_they_are() {
-        let record =
-            |object: &str| Record { origin: Origin { input: 0, line: 1 }, object: object.to_owned() };
-        assert_eq!(body(&[record("{}"), record(r#"{"a":1,"a":2}"#)]), r#"{"groups":[{},{"a":1,"a":2}]}"#);
+        let origin = Origin { input: 0, line: 1 };
+        let record = |object: &str| Record { origin, object: object.to_owned(), row: None };
+        let records = [record("{}"), record(r#"{"a":1,"a":2}"#)];
+        let body = body(&records.each_ref(), Groups.frame());
+        assert_eq!(body, r#"{"groups":[{},{"a":1,"a":2}]}"#);
     }
 
     #[test]

@@ -11,10 +11,12 @@ use encoding_rs::{Encoding, UTF_8};
 
 use super::csv::{self, display_delimiter};
 use super::encoding::{self, Detected, Extent, Known, detect};
+use super::face::{Face, Table};
 use super::failed::{Layout, Mark};
 use super::ndjson;
 use super::record::{InputFault, Item};
 use super::text::Text;
+use super::usergroups::Columns;
 
 /// How much of an input the guesses rest on.
 const PREFIX_BYTES: u64 = 64 * 1024;
@@ -29,8 +31,9 @@ pub(super) enum Format {
 }
 
 /// What the command line says about all inputs; the rest is found out for each.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Options {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Options<'a> {
+    pub(super) face: &'a dyn Face,
     pub(super) format: Option<Format>,
     pub(super) encoding: Option<&'static Encoding>,
     pub(super) delimiter: Option<char>,
@@ -91,7 +94,11 @@ impl Bytes {
 
 impl Source {
     /// Finds out what an input is and reads up to its first record.
-    pub(super) fn open(input: Bytes, options: Options, consumed: Arc<AtomicU64>) -> Result<Self, InputFault> {
+    pub(super) fn open(
+        input: Bytes,
+        options: Options<'_>,
+        consumed: Arc<AtomicU64>,
+    ) -> Result<Self, InputFault> {
         let Bytes { name, path, length, again, mut content } = input;
         let mut prefix = Vec::new();
         content
@@ -109,11 +116,19 @@ impl Source {
         let mut text = Text::new(Box::new(Cursor::new(prefix).chain(content)), detected, consumed);
         let records = match decide_format(&mut text, &path, options.format)? {
             Format::Ndjson => Records::Ndjson(text),
-            Format::Csv => Records::Csv(csv::Rows::open(text, options.delimiter)?),
+            Format::Csv => Records::Csv(csv::Rows::open(text, options.delimiter, options.face)?),
         };
         let layout = layout(&records, detected);
         let note = note(&layout, detected, options).map(|note| format!("{name}: {note}"));
         Ok(Self { name, path, layout, length_bytes: length, note, records })
+    }
+
+    /// How the rows of a table become records, where they are put together.
+    pub(super) fn columns(&mut self) -> Option<&mut Columns> {
+        match &mut self.records {
+            Records::Csv(csv::Rows { table: Table::Nested(columns), .. }) => Some(columns),
+            Records::Csv(_) | Records::Ndjson(_) => None,
+        }
     }
 
     /// Reads the next record; `None` at the end.
@@ -151,6 +166,8 @@ fn refuse_document(start: &str) -> Result<(), InputFault> {
         ("one JSON array", ".[]")
     } else if inner.is_some_and(|inner| inner.starts_with("\"groups\"")) {
         ("one request body", ".groups[]")
+    } else if inner.is_some_and(|inner| inner.starts_with("\"usergroups\"")) {
+        ("one request body", ".usergroups[]")
     } else if start.starts_with("{\n") || start.starts_with("{\r\n") {
         ("JSON over several lines", ".")
     } else {
@@ -174,7 +191,7 @@ fn layout(records: &Records, detected: Detected) -> Layout {
 
 /// What the user should know of the guesses: nothing where UTF-8 and commas were found, or where the command
 /// line said it all.
-fn note(layout: &Layout, detected: Detected, options: Options) -> Option<String> {
+fn note(layout: &Layout, detected: Detected, options: Options<'_>) -> Option<String> {
     let encoding_is_news = matches!(detected.known, Known::Marked | Known::Guessed);
     match layout {
         Layout::Csv { header, .. } => {
@@ -194,6 +211,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Bytes, Format, InputFault, Layout, Options, Source};
+    use crate::cli::import::groups::Groups;
+
+    impl Default for Options<'_> {
+        fn default() -> Self {
+            Self { face: &Groups, format: None, encoding: None, delimiter: None }
+        }
+    }
 
     fn open(name: &str, content: &[u8], format: Option<Format>) -> Result<Source, InputFault> {
         let content = Box::new(Cursor::new(content.to_vec()));
@@ -238,6 +262,7 @@ mod tests {
     fn a_json_document_is_refused_with_the_way_to_convert_it() {
         check_refused("a.json", b"\n[{}]", "jq -c '.[]'");
         check_refused("a.json", b"{ \"groups\": [] }", "jq -c '.groups[]'");
+        check_refused("a.json", b"{\"usergroups\": [] }", "jq -c '.usergroups[]'");
         check_refused("-", b"{\n  \"name\": 1\n}", "jq -c '.'");
         check_refused("-", b"[1]", "one JSON array");
     }

@@ -13,6 +13,9 @@ pub(super) struct Summary {
     pub(super) created: u64,
     pub(super) updated: u64,
     pub(super) unchanged: u64,
+    /// Left out, as the call asked for; a face without such a wish shows no number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) skipped: Option<u64>,
     pub(super) failed: u64,
     /// Requests that were answered with results, those of records sent again included.
     pub(super) batches: u64,
@@ -36,11 +39,18 @@ impl Summary {
 
     /// The exit code of an import that came to its end.
     pub(super) fn exit(&self) -> Exit {
-        match (self.failed, self.done()) {
+        match (self.failed, self.done() + self.skipped.unwrap_or_default()) {
             (0, _) => Exit::Success,
             (_, 0) => Exit::InputRejected,
             _ => Exit::Partial,
         }
+    }
+
+    /// How often each outcome came.
+    pub(super) fn outcomes(&self) -> String {
+        let Self { created, updated, unchanged, skipped, failed, .. } = self;
+        let skipped = skipped.map(|skipped| format!("{skipped} skipped, ")).unwrap_or_default();
+        format!("{created} created, {updated} updated, {unchanged} unchanged, {skipped}{failed} failed")
     }
 
     /// The last line of standard output for programs.
@@ -50,11 +60,8 @@ impl Summary {
 
     /// The last lines of standard output for people.
     pub(super) fn text(&self, mode: Mode) -> String {
-        let Self { records, created, updated, unchanged, failed, batches, seconds } = self;
-        let numbers = format!(
-            "{records} records in {seconds:.1} s ({batches} batches): \
-             {created} created, {updated} updated, {unchanged} unchanged, {failed} failed"
-        );
+        let Self { records, batches, seconds, .. } = self;
+        let numbers = format!("{records} records in {seconds:.1} s ({batches} batches): {}", self.outcomes());
         match mode {
             Mode::Write => numbers,
             Mode::DryRun => format!("{numbers}\ndry run: nothing was written"),
@@ -89,6 +96,10 @@ mod tests {
             summary(2, 1, 0).json(),
             r#"{"summary":{"batches":0,"created":2,"failed":0,"records":3,"seconds":0.0,"unchanged":1,"updated":0}}"#
         );
+        let skipped = Summary { skipped: Some(2), ..summary(0, 0, 1) };
+        assert!(skipped.json().contains(r#""records":1,"seconds":0.0,"skipped":2,"#), "{}", skipped.json());
+        assert_eq!(skipped.outcomes(), "0 created, 0 updated, 0 unchanged, 2 skipped, 1 failed");
+        assert_eq!(skipped.exit(), Exit::Partial);
         assert_eq!(
             summary(2, 1, 0).text(Mode::DryRun),
             "3 records in 0.0 s (0 batches): 2 created, 0 updated, 1 unchanged, 0 failed\n\

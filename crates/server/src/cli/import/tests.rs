@@ -1,6 +1,7 @@
 //! Whole imports against a small server.
 
 mod fake;
+mod usergroups;
 
 use std::fs;
 use std::path::{Path, PathBuf};

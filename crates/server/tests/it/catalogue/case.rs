@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::face::Face;
+
 /// One line of the catalogue.
 #[derive(Debug, Clone)]
 pub(super) struct Case(Value);
@@ -21,9 +23,14 @@ impl Case {
         self.0["id"].as_str().unwrap()
     }
 
-    /// Whether it concerns contract 1, or what both contracts share.
-    pub(super) fn is_ours(&self) -> bool {
-        self.0["endpoint"] != "B"
+    /// Whether it concerns this contract, or what both contracts share. P-004 is of the second one alone: the
+    /// answer that it is about is given there.
+    pub(super) fn concerns(&self, face: Face) -> bool {
+        let elsewhere = self.request("path").as_str().is_some_and(|path| path.starts_with("/usergroups"));
+        match face {
+            Face::Groups => self.0["endpoint"] != "B" && !elsewhere,
+            Face::Usergroups => self.0["endpoint"] == "B" || self.0["endpoint"] == "both",
+        }
     }
 
     pub(super) fn expect(&self) -> &Value {
@@ -44,10 +51,12 @@ impl Case {
     }
 
     /// The bytes to send, where they stand in the file.
-    pub(super) fn body(&self) -> Vec<u8> {
-        match self.0["body_b64"].as_str() {
-            Some(text) => base64(text),
-            None => self.text("body").into(),
+    pub(super) fn body(&self, face: Face) -> Vec<u8> {
+        let own = self.0["body_b"].as_str().filter(|_| face == Face::Usergroups);
+        match (own, self.0["body_b64"].as_str()) {
+            (Some(text), _) => text.into(),
+            (None, Some(text)) => base64(text),
+            (None, None) => self.text("body").into(),
         }
     }
 

@@ -10,12 +10,12 @@ use super::scene::State;
 use crate::harness::Answer;
 
 /// The longest answer to a request that is refused, and the longest text about one record.
-const LONGEST_TEXT: usize = 4096;
+pub(super) const LONGEST_TEXT: usize = 4096;
 /// The most characters of the input that an error may repeat.
 const LONGEST_ECHO: usize = 64;
 /// How much of a large input is looked for in errors, and in how many errors.
 const LOOKED_AT: usize = 100_000;
-const ERRORS_LOOKED_AT: usize = 20;
+pub(super) const ERRORS_LOOKED_AT: usize = 20;
 /// Members of `expect` and of its records that have a meaning of their own; any other is a member that
 /// the answer must have.
 const KNOWN: [&str; 9] =
@@ -51,17 +51,14 @@ pub(super) fn judge(reaction: &Reaction, expect: &Value) -> Result<(), String> {
     let mut findings = Findings::default();
     findings.same("status", Some(u64::from(answer.status)), expect["status"].as_u64());
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-    // What hyper cannot parse, it answers itself, without a body.
-    let silent = expect["reason"] == "FRAMING" && answer.status == 400 && answer.body.is_empty();
-    if expect["code"].is_string() && !silent {
+    if expect["code"].is_string() && !is_silent(answer, expect) {
         check_problem(&mut findings, answer, &body, expect);
     }
     if expect["connection"] == "close" {
         findings.holds("the connection was not closed", reaction.closed);
     }
     check_headers(&mut findings, answer, &expect["header"]);
-    let input: Value = serde_json::from_slice(reaction.sent.plain.as_ref().unwrap_or(&reaction.sent.body))
-        .unwrap_or(Value::Null);
+    let input = reaction.sent.input();
     let results = body["results"].as_array().map_or(&[][..], Vec::as_slice);
     check_records(&mut findings, results, &expect["records"]);
     match expect["state"].as_str() {
@@ -74,6 +71,11 @@ pub(super) fn judge(reaction: &Reaction, expect: &Value) -> Result<(), String> {
     }
     check_echo(&mut findings, reaction, &input, &body);
     findings.verdict()
+}
+
+/// What hyper cannot parse, it answers itself, without a body.
+pub(super) fn is_silent(answer: &Answer, expect: &Value) -> bool {
+    expect["reason"] == "FRAMING" && answer.status == 400 && answer.body.is_empty()
 }
 
 fn check_problem(findings: &mut Findings, answer: &Answer, body: &Value, expect: &Value) {
@@ -102,7 +104,7 @@ fn check_problem(findings: &mut Findings, answer: &Answer, body: &Value, expect:
 }
 
 /// A header is a text, or a range of numbers.
-fn check_headers(findings: &mut Findings, answer: &Answer, expected: &Value) {
+pub(super) fn check_headers(findings: &mut Findings, answer: &Answer, expected: &Value) {
     for (name, value) in expected.as_object().into_iter().flatten() {
         let (found, value) = (answer.header(&name.to_lowercase()), value.as_str().unwrap());
         let range = value
@@ -253,6 +255,11 @@ fn check_echo(findings: &mut Findings, reaction: &Reaction, input: &Value, body:
             break;
         }
     }
+    check_texts(findings, reaction, input, &texts);
+}
+
+/// The same of texts that were found.
+pub(super) fn check_texts(findings: &mut Findings, reaction: &Reaction, input: &Value, texts: &[&str]) {
     let mut sent = Vec::new();
     collect(Some(input), &mut sent);
     let raw = String::from_utf8_lossy(&reaction.sent.bytes()).into_owned();
@@ -270,7 +277,7 @@ fn check_echo(findings: &mut Findings, reaction: &Reaction, input: &Value, body:
 }
 
 /// Every text in a value.
-fn collect<'v>(value: Option<&'v Value>, texts: &mut Vec<&'v str>) {
+pub(super) fn collect<'v>(value: Option<&'v Value>, texts: &mut Vec<&'v str>) {
     match value {
         Some(Value::String(text)) => texts.push(text),
         Some(Value::Array(elements)) => elements.iter().for_each(|element| collect(Some(element), texts)),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::case::Case;
+use super::face::Face;
 use super::scene::{Scene, State};
 use crate::harness::{Answer, Client, UPSERT};
 
@@ -43,8 +44,7 @@ pub(super) struct Reaction {
 impl Message {
     /// The plain request with what the case changes about it.
     pub(super) fn of(scene: &Scene<'_>, case: &Case) -> Self {
-        let body = case.body();
-        let mut message = Self::upsert(&scene.t1, body);
+        let mut message = Self::batch(scene, case.body(scene.face));
         if let Some(method) = case.request("method").as_str() {
             method.clone_into(&mut message.method);
         }
@@ -54,6 +54,7 @@ impl Message {
         message.change_headers(scene, case);
         if let Some(head) = case.request("raw_head").as_str() {
             let more = ["authorization", "content-type"].map(|name| message.line(name)).concat();
+            let head = head.replace(UPSERT, scene.face.target());
             message.head = Some(format!("{head}{more}\r\n").into());
             message.body = case.request("raw_body").as_str().unwrap_or("").into();
         }
@@ -63,8 +64,13 @@ impl Message {
         message
     }
 
-    /// A batch.
-    pub(super) fn upsert(client: &Client, body: impl Into<Vec<u8>>) -> Self {
+    /// A batch of T1, in the words of the scene's face.
+    pub(super) fn batch(scene: &Scene<'_>, body: impl Into<Vec<u8>>) -> Self {
+        Self::from(&scene.t1, scene.face, body)
+    }
+
+    /// A batch of somebody's.
+    pub(super) fn from(client: &Client, face: Face, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         let headers = [
             ("host", client.address.to_string()),
@@ -73,7 +79,7 @@ impl Message {
         ];
         Self {
             method: "POST".into(),
-            target: UPSERT.into(),
+            target: face.target().into(),
             headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
             body,
             plain: None,
@@ -127,6 +133,11 @@ impl Message {
         }
         head.push_str("\r\n");
         [head.as_bytes(), &self.body].concat()
+    }
+
+    /// The body as meant, in JSON; null if it is none.
+    pub(super) fn input(&self) -> Value {
+        serde_json::from_slice(self.plain.as_ref().unwrap_or(&self.body)).unwrap_or(Value::Null)
     }
 
     /// Sends it on a connection of its own and looks at the state before and after.

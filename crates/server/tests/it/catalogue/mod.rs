@@ -1,15 +1,18 @@
 //! The catalogue of bad inputs (`../shared/bad_inputs.jsonl`; format: reliability.md §4): each case that
-//! touches contract 1, on a fresh tenant, and after it one good request on a new connection.
+//! touches contract 1, on a fresh tenant, and after it one good request on a new connection; and in
+//! `usergroups` each that touches contract 2.
 //!
 //! What cannot hold as it stands there is listed in `table`, with the reason.
 
 mod case;
+mod face;
 mod judge;
 mod message;
 mod recipes;
 mod scene;
 mod table;
 mod talks;
+mod usergroups;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,10 +23,11 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
 use case::Case;
+use face::Face;
 use message::Reaction;
 use recipes::Recipe;
 use scene::Scene;
-use table::{Stand, TABLE};
+use table::{Line, Stand};
 
 const CATALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/bad_inputs.jsonl");
 const SERVERS: usize = 3;
@@ -34,9 +38,14 @@ const READ_BACK: usize = 10;
 
 #[test]
 fn every_case_has_its_reaction() {
-    let Some(cases) = cases() else { return };
+    play_all(Face::Groups);
+}
+
+/// Plays every case that concerns a contract.
+fn play_all(face: Face) {
+    let Some(cases) = cases(face) else { return };
     let servers: Vec<Server> = (0..SERVERS).map(|_| Server::start_logging("trace")).collect();
-    let seconds: Vec<Client> = servers.iter().map(scene::second_tenant).collect();
+    let seconds: Vec<Client> = servers.iter().map(|server| scene::second_tenant(server, face)).collect();
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for worker in 0..SERVERS * WORKERS_A_SERVER {
@@ -44,7 +53,7 @@ fn every_case_has_its_reaction() {
             let (next, wrong, cases) = (&next, &wrong, &cases);
             scope.spawn(move || {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(problem) = stands(server, t2, case) {
+                    if let Err(problem) = stands(server, t2, case, face) {
                         wrong.lock().unwrap().push(format!("{}: {problem}", case.id()));
                     }
                 }
@@ -53,27 +62,35 @@ fn every_case_has_its_reaction() {
     });
     let mut wrong = wrong.into_inner().unwrap();
     let unknown =
-        TABLE.iter().filter(|(id, ..)| cases.len() > 1 && cases.iter().all(|case| case.id() != *id));
+        table(face).iter().filter(|(id, ..)| cases.len() > 1 && cases.iter().all(|case| case.id() != *id));
     wrong.extend(unknown.map(|(id, ..)| format!("{id} is in the table, but not in the catalogue")));
     for server in &servers {
         check_log(server, &mut wrong);
     }
-    tell(&cases);
+    tell(&cases, face);
     wrong.sort_unstable();
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// The cases that do not hold as they stand.
+const fn table(face: Face) -> &'static [Line] {
+    match face {
+        Face::Groups => table::TABLE,
+        Face::Usergroups => usergroups::table::TABLE,
+    }
 }
 
 /// A runner that finds nothing proves nothing: each expectation that is not met is noticed.
 #[test]
 fn what_is_wrong_is_noticed() {
     let server = Server::start();
-    let t2 = scene::second_tenant(&server);
+    let t2 = scene::second_tenant(&server, Face::Groups);
     let body =
         r#"{"groups":[{"externalReferenceId":"bad-1","name":5},{"externalReferenceId":"ok-1","name":"n"}]}"#;
     let failed = json!({"i": 0, "outcome": "failed", "code": "VALIDATION_ERROR", "reason": "WRONG_TYPE", "field": "name"});
     let expect = json!({"status": 207, "records": [failed, {"i": 1, "outcome": "created"}], "state": "others_applied"});
     let case = |expect: &Value| Case::of(json!({"id": "x", "endpoint": "A", "body": body, "expect": expect}));
-    let play = |expect: &Value| play(&server, &t2, &case(expect), expect);
+    let play = |expect: &Value| play(&server, &t2, &case(expect), expect, Face::Groups);
     assert_eq!(play(&expect), Ok(()));
     for (place, other) in [
         ("/status", json!(200)),
@@ -103,14 +120,14 @@ fn what_is_wrong_is_noticed() {
     }
 }
 
-/// Our cases, slow ones first; on the machine that judges they must be there.
-fn cases() -> Option<Vec<Case>> {
+/// The cases of a contract, slow ones first; on the machine that judges they must be there.
+fn cases(face: Face) -> Option<Vec<Case>> {
     let Ok(text) = std::fs::read_to_string(CATALOGUE) else {
         assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{CATALOGUE} is not there");
         eprintln!("skipped: {CATALOGUE} is not there");
         return None;
     };
-    let mut cases: Vec<Case> = Case::read(&text).into_iter().filter(Case::is_ours).collect();
+    let mut cases: Vec<Case> = Case::read(&text).into_iter().filter(|case| case.concerns(face)).collect();
     // `ROSTERD_TEST_CASE` looks at one case alone.
     if let Ok(only) = std::env::var("ROSTERD_TEST_CASE") {
         cases.retain(|case| case.id() == only);
@@ -120,9 +137,9 @@ fn cases() -> Option<Vec<Case>> {
 }
 
 /// Whether a case has the reaction that it should have, or, if the table lists it, has it not.
-fn stands(server: &Server, t2: &Client, case: &Case) -> Result<(), String> {
-    let stand = TABLE.iter().find(|(id, ..)| *id == case.id()).map(|(_, stand, _)| *stand);
-    let as_written = play(server, t2, case, case.expect());
+fn stands(server: &Server, t2: &Client, case: &Case, face: Face) -> Result<(), String> {
+    let stand = table(face).iter().find(|(id, ..)| *id == case.id()).map(|(_, stand, _)| *stand);
+    let as_written = play(server, t2, case, case.expect(), face);
     match stand {
         None => as_written,
         Some(_) if as_written.is_ok() => Err("it holds as it stands: take it out of the table".into()),
@@ -133,17 +150,17 @@ fn stands(server: &Server, t2: &Client, case: &Case) -> Result<(), String> {
             for (name, value) in instead.as_object().unwrap() {
                 expect[name] = value.clone();
             }
-            play(server, t2, case, &expect)
+            play(server, t2, case, &expect, face)
         }
     }
 }
 
-fn play(server: &Server, t2: &Client, case: &Case, expect: &Value) -> Result<(), String> {
+fn play(server: &Server, t2: &Client, case: &Case, expect: &Value, face: Face) -> Result<(), String> {
     static PLAYED: AtomicUsize = AtomicUsize::new(0);
     let name = format!("{}-{}", case.id().to_lowercase(), PLAYED.fetch_add(1, Ordering::Relaxed));
     // The harness stops at a surprise; the other cases go on.
     let played = catch_unwind(AssertUnwindSafe(|| {
-        let scene = Scene::new(server, t2, &name, case);
+        let scene = Scene::new(server, t2, &name, case, face);
         if let Some(lack) = Scene::lacks(case) {
             return Err(format!("it needs {lack}"));
         }
@@ -154,8 +171,8 @@ fn play(server: &Server, t2: &Client, case: &Case, expect: &Value) -> Result<(),
                 .exchange(&scene, expect)
                 .map_err(|error| format!("no answer: {error}"))
                 .and_then(|reaction| {
-                    judge::judge(&reaction, expect)?;
-                    read_back(&scene, &reaction)
+                    scene.judge(&reaction, expect)?;
+                    read_back(&scene, case, &reaction)
                 }),
         };
         verdict.and(well(&scene))
@@ -164,7 +181,10 @@ fn play(server: &Server, t2: &Client, case: &Case, expect: &Value) -> Result<(),
 }
 
 /// What was done is found under its own name, as it stands in the list.
-fn read_back(scene: &Scene<'_>, reaction: &Reaction) -> Result<(), String> {
+fn read_back(scene: &Scene<'_>, case: &Case, reaction: &Reaction) -> Result<(), String> {
+    if scene.face == Face::Usergroups {
+        return usergroups::verify::read_back(scene, case.id(), reaction);
+    }
     let answer: Value = serde_json::from_slice(&reaction.answer.body).unwrap_or(Value::Null);
     let results = answer["results"].as_array().map_or(&[][..], Vec::as_slice);
     for result in results.iter().take(READ_BACK).filter(|result| result["status"] != "failed") {
@@ -180,11 +200,16 @@ fn read_back(scene: &Scene<'_>, reaction: &Reaction) -> Result<(), String> {
 
 /// The server is well: one good request on a new connection.
 fn well(scene: &Scene<'_>) -> Result<(), String> {
-    let (status, answer) = scene.t1.upsert(&json!([{"externalReferenceId": "well", "name": "Well"}]));
-    if (status, &answer["summary"]["created"]) == (200, &json!(1)) {
+    let (record, created) = match scene.face {
+        Face::Groups => (json!({"externalReferenceId": "well", "name": "Well"}), "/summary/created"),
+        Face::Usergroups => (json!({"id": 7777, "name": "Well"}), "/data/0/success"),
+    };
+    let answer = scene.t1.post(scene.face.target(), scene.face.batch(&[record])).send();
+    let done = answer.json().pointer(created).is_some_and(|done| *done == json!(1) || *done == json!(true));
+    if answer.status == 200 && done {
         Ok(())
     } else {
-        Err(format!("the good request after it: {status} {answer}"))
+        Err(format!("the good request after it: {} {}", answer.status, answer.text()))
     }
 }
 
@@ -202,8 +227,8 @@ fn check_log(server: &Server, wrong: &mut Vec<String>) {
 }
 
 /// How many cases ran, and what became of the others.
-fn tell(cases: &[Case]) {
-    let listed = TABLE.iter().filter(|(id, ..)| cases.iter().any(|case| case.id() == *id));
+fn tell(cases: &[Case], face: Face) {
+    let listed = table(face).iter().filter(|(id, ..)| cases.iter().any(|case| case.id() == *id));
     let (mut deviating, mut waiting) = (0, BTreeMap::<&str, usize>::new());
     for (id, stand, reason) in listed {
         match stand {

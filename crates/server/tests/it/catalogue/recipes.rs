@@ -8,12 +8,12 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::case::Case;
+use super::face::Face;
 use super::message::Message;
 use super::scene::Scene;
-use super::talks;
+use super::{talks, usergroups};
 use crate::harness::Random;
 
-pub(super) const BODY_OK: &str = r#"{"groups":[{"externalReferenceId":"ok-1","name":"Good one"}]}"#;
 /// The most bytes of a body (rules §10).
 const LIMIT: usize = 32 << 20;
 
@@ -37,7 +37,11 @@ pub(super) fn of(scene: &Scene<'_>, case: &Case) -> Recipe {
     if !case.has_generator() {
         return Recipe::Message(Box::new(plain));
     }
-    let message = with_body(&plain, case.id()).or_else(|| with_head(plain, case.id()));
+    let message = match scene.face {
+        Face::Groups => with_body(&plain, case.id()),
+        Face::Usergroups => usergroups::recipes::with_body(&plain, case.id()),
+    };
+    let message = message.or_else(|| with_head(plain, case.id(), scene.face));
     message.map_or(Recipe::Unknown, |message| Recipe::Message(Box::new(message)))
 }
 
@@ -69,7 +73,7 @@ pub(super) fn with_body(plain: &Message, id: &str) -> Option<Message> {
         "H-010" => batch(&chain(1000).into_iter().rev().collect::<Vec<_>>()),
         "H-019" => batch(&star(1000)),
         "L-003" => largest(),
-        "L-004" => [" ".repeat(31 << 20), BODY_OK.to_owned()].concat().into(),
+        "L-004" => padded(Face::Groups.body_ok()),
         "O-003" => batch(
             &["a\r\nb", "\u{1b}[31mred", &"x".repeat(10 << 10)]
                 .map(|name| json!({"externalReferenceId": format!("log-{}", name.len()), "name": name})),
@@ -80,28 +84,29 @@ pub(super) fn with_body(plain: &Message, id: &str) -> Option<Message> {
 }
 
 /// Recipes of heads and framing.
-fn with_head(plain: Message, id: &str) -> Option<Message> {
-    let packed = |body: Vec<u8>| Message { body, plain: Some(BODY_OK.into()), ..plain.clone() };
+fn with_head(plain: Message, id: &str, face: Face) -> Option<Message> {
+    let good = face.body_ok();
+    let packed = |body: Vec<u8>| Message { body, plain: Some(good.into()), ..plain.clone() };
     let headed = |length: usize| plain.clone().header("content-length", length.to_string());
     Some(match id {
         "T-001" => {
-            let hidden = b"DELETE /v3/groups/g-root HTTP/1.1\r\nHost: h\r\n\r\n";
-            packed([&chunked(BODY_OK.as_bytes(), ""), &hidden[..]].concat())
+            let hidden = format!("DELETE {} HTTP/1.1\r\nHost: h\r\n\r\n", face.root());
+            packed([chunked(good.as_bytes(), ""), hidden.into()].concat())
         }
-        "T-019" => packed(chunked(BODY_OK.as_bytes(), &format!("X: {}\r\n", "a".repeat(1 << 20))))
+        "T-019" => packed(chunked(good.as_bytes(), &format!("X: {}\r\n", "a".repeat(1 << 20))))
             .header("transfer-encoding", "chunked"),
         "T-024" => {
-            let message = Message { body: BODY_OK.into(), ..plain };
+            let message = Message { body: good.into(), ..plain };
             (0..200).fold(message, |message, number| message.header(&format!("x-{number}"), "1"))
         }
         "T-025" => {
             let target = format!("{}?x={}", plain.target, "a".repeat(9000));
-            Message { target, body: BODY_OK.into(), ..plain }
+            Message { target, body: good.into(), ..plain }
         }
         "T-030" => headed(LIMIT + 1).header("expect", "100-continue"),
-        "T-043" => packed(gzip(BODY_OK.as_bytes())),
-        "T-045" => packed(gzip(&gzip(BODY_OK.as_bytes()))),
-        "T-049" => packed([gzip(&BODY_OK.as_bytes()[..20]), gzip(&BODY_OK.as_bytes()[20..])].concat()),
+        "T-043" => packed(gzip(good.as_bytes())),
+        "T-045" => packed(gzip(&gzip(good.as_bytes()))),
+        "T-049" => packed([gzip(&good.as_bytes()[..20]), gzip(&good.as_bytes()[20..])].concat()),
         "L-001" => headed(LIMIT + 1),
         "L-012" => {
             let mut message = headed(LIMIT);
@@ -125,8 +130,13 @@ pub(super) fn numbered(count: usize) -> Vec<Value> {
     (0..count).map(|number| json!({"externalReferenceId": format!("n-{number}"), "name": "n"})).collect()
 }
 
-fn nest(depth: usize) -> String {
+pub(super) fn nest(depth: usize) -> String {
     ["[".repeat(depth), "]".repeat(depth)].concat()
+}
+
+/// A good body after 31 MiB of white space.
+pub(super) fn padded(good: &str) -> Vec<u8> {
+    [" ".repeat(31 << 20), good.to_owned()].concat().into()
 }
 
 /// Each below the one before.

@@ -3,6 +3,9 @@
 use serde_json::{Value, json};
 
 use super::case::Case;
+use super::face::Face;
+use super::message::Reaction;
+use super::{judge, usergroups};
 use crate::harness::{Client, GROUPS, Server};
 
 /// The catalogue writes it into headers and bodies, in capitals, which the name of a tenant cannot have.
@@ -13,19 +16,26 @@ pub(super) struct Scene<'s> {
     pub(super) server: &'s Server,
     pub(super) t1: Client,
     pub(super) t2: Client,
+    pub(super) face: Face,
     name: String,
 }
 
-/// Every group of T1 and of T2.
+/// Everything that can be read of T1 and of T2: their groups, and what contract 2 shows of some.
 #[derive(Debug, PartialEq)]
 pub(super) struct State {
     pub(super) t1: Vec<Value>,
     pub(super) t2: Vec<Value>,
+    /// What contract 2 shows of T1's usergroups, where the case is played there.
+    pub(super) details: Vec<Value>,
 }
 
 /// The second tenant of a server. No case changes it, so that all can share it.
-pub(super) fn second_tenant(server: &Server) -> Client {
+pub(super) fn second_tenant(server: &Server, face: Face) -> Client {
     let client = server.new_tenant(T2);
+    if face == Face::Usergroups {
+        usergroups::scene::fill_second(&client);
+        return client;
+    }
     let records = json!([
         {"externalReferenceId": "t2-only", "name": "Only in T2"},
         {"externalReferenceId": "t2-arch", "name": "Archived in T2"},
@@ -36,11 +46,16 @@ pub(super) fn second_tenant(server: &Server) -> Client {
 }
 
 impl<'s> Scene<'s> {
-    pub(super) fn new(server: &'s Server, t2: &Client, name: &str, case: &Case) -> Self {
+    pub(super) fn new(server: &'s Server, t2: &Client, name: &str, case: &Case, face: Face) -> Self {
         let t1 = server.new_tenant(name);
-        assert_eq!(t1.upsert(&fixture(case.text("fixture"))).0, 200);
-        archive(&t1, "g-arch");
-        Self { server, t1, t2: t2.clone(), name: name.to_owned() }
+        match face {
+            Face::Groups => {
+                assert_eq!(t1.upsert(&fixture(case.text("fixture"))).0, 200);
+                archive(&t1, "g-arch");
+            }
+            Face::Usergroups => usergroups::scene::fill(&t1, case.text("fixture")),
+        }
+        Self { server, t1, t2: t2.clone(), face, name: name.to_owned() }
     }
 
     /// What the case needs and this server does not have.
@@ -49,8 +64,22 @@ impl<'s> Scene<'s> {
         expiring.then_some("an expired key")
     }
 
+    /// Compares a reaction with what the catalogue expects, in the words of the face.
+    pub(super) fn judge(&self, reaction: &Reaction, expect: &Value) -> Result<(), String> {
+        match self.face {
+            Face::Groups => judge::judge(reaction, expect),
+            Face::Usergroups => usergroups::judge::judge(self, reaction, expect),
+        }
+    }
+
     pub(super) fn state(&self) -> State {
-        State { t1: self.t1.all_with(1000, "&archived=any"), t2: self.t2.all_with(1000, "&archived=any") }
+        let all = |client: &Client| client.all_with(1000, "&archived=any");
+        let (mut t2, mut details) = (all(&self.t2), Vec::new());
+        if self.face == Face::Usergroups {
+            t2.push(usergroups::scene::shown(&self.t2, 900));
+            details = usergroups::scene::SHOWN.map(|id| usergroups::scene::shown(&self.t1, id)).into();
+        }
+        State { t1: all(&self.t1), t2, details }
     }
 
     /// A text of the catalogue with its `{…}` filled in.

@@ -13,11 +13,14 @@ pub(super) enum Stand {
 
 use Stand::{Deviates, Waits};
 
-/// hyper reads chunks, and the contract has one code for all broken framing.
-const FRAMING: &str = r#"{"code": "BAD_REQUEST"}"#;
-
 /// Id, what holds instead, why.
-pub(super) const TABLE: &[(&str, Stand, &str)] = &[
+pub(super) type Line = (&'static str, Stand, &'static str);
+
+/// hyper reads chunks, and the contract has one code for all broken framing.
+pub(super) const FRAMING: &str = r#"{"code": "BAD_REQUEST"}"#;
+
+/// The lines of contract 1.
+pub(super) const TABLE: &[Line] = &[
     ("T-016", Deviates(FRAMING), "contract 1 §1: broken framing is BAD_REQUEST"),
     ("T-018", Deviates(FRAMING), "contract 1 §1: broken framing is BAD_REQUEST"),
     ("T-019", Deviates(FRAMING), "contract 1 §1: broken framing is BAD_REQUEST"),

@@ -1,11 +1,12 @@
 use encoding_rs::UTF_8;
 
 use super::{InputFault, Item, Kept, Rows, parse_delimiter};
+use crate::cli::import::groups::Groups;
 use crate::cli::import::record::Fault;
 use crate::cli::import::text::tests::text;
 
 fn rows(input: &str) -> Result<(Rows, Vec<Item>), InputFault> {
-    let mut rows = Rows::open(text(input.as_bytes(), UTF_8), None)?;
+    let mut rows = Rows::open(text(input.as_bytes(), UTF_8), None, &Groups)?;
     let mut items = Vec::new();
     while let Some(item) = rows.next()? {
         items.push(item);

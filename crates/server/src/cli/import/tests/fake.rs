@@ -1,5 +1,7 @@
 //! A server that knows just enough of the contract: keys, names, parents, duplicates, dry runs.
 
+mod usergroups;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,6 +20,10 @@ pub(super) struct Fake {
 pub(super) struct State {
     /// The groups, by key.
     pub(super) groups: BTreeMap<String, Map<String, Value>>,
+    /// The usergroups, by id or key.
+    pub(super) usergroups: BTreeMap<String, Map<String, Value>>,
+    /// The attributes and their types.
+    pub(super) attributes: BTreeMap<&'static str, &'static str>,
     /// The request bodies, as sent.
     pub(super) bodies: Vec<String>,
     /// Answers given before anything else: status line, further headers, body.
@@ -73,7 +79,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
         if header("expect") == "100-continue" {
             writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").expect("written");
         }
-        let mut body = vec![0; header("content-length").parse().expect("a length")];
+        let mut body = vec![0; header("content-length").parse().unwrap_or_default()];
         reader.read_exact(&mut body).expect("a body");
         let body = String::from_utf8(body).expect("UTF-8");
         let (status, headers, answer) = answer(state, &head[0], header("authorization"), &body);
@@ -103,6 +109,9 @@ fn answer(
     }
     if state.body_limit.is_some_and(|limit| body.len() > limit) {
         return ("413 Content Too Large", "", json!({"code": "PAYLOAD_TOO_LARGE"}).to_string());
+    }
+    if let Some(answer) = usergroups::answer(&mut state, request, body) {
+        return answer;
     }
     let dry = match request {
         "POST /v3/groups/batch-upsert HTTP/1.1" => false,
