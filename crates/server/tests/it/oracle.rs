@@ -3,11 +3,14 @@
 
 use std::thread;
 
+use directory::model::{Line, Localised};
 use directory::{
-    Batch, Filter, Intent, LookupKey, Page, PlanContext, Reach, Terms, needs, needs_hierarchy, plan,
+    AttributeClass, AttributeDefinition, AttributeFlags, AttributeId, AttributeName, AttributeType, Batch,
+    DefinitionWrite, Filter, GroupView, Intent, LookupKey, NumberedPage, Page, PlanContext, Reach, TenantId,
+    Terms, needs, needs_hierarchy, plan,
 };
 use faces::groups::{self, Handling, Mode};
-use faces::usergroups::{self, Above, By, Expanded};
+use faces::usergroups::{self, Above, By, Expanded, Numbered};
 use serde_json::{Map, Value, json};
 use store::conformance::{Desk, TestStore};
 use store::memory::Memory;
@@ -101,7 +104,64 @@ fn usergroup(random: &mut Random, by: By) -> Value {
         maybe(random, &mut parent, "source", source.into());
     }
     maybe(random, &mut item, "parent", parent.into());
+    if random.below(4) == 0 {
+        let count = 1 + random.below(2);
+        item.insert("addresses".into(), (0..count).map(|_| address(random)).collect());
+    }
+    if random.below(4) == 0 {
+        item.insert("attributes".into(), json!([attribute(random)]));
+    }
     item.into()
+}
+
+fn address(random: &mut Random) -> Value {
+    let mut address = Map::new();
+    for (name, words) in [
+        ("code", ["a", "b", "c"]),
+        ("type", ["delivery", "home", "home"]),
+        ("street", ["Kade", "Markt", "Kade"]),
+        ("isDefault", ["Y", "N", "N"]),
+    ] {
+        address.insert(name.into(), pick(random, &words).into());
+    }
+    address.extend([("city".into(), json!("Lent")), ("country".into(), json!("NL"))]);
+    address.into()
+}
+
+/// A value of one of the two attributes that there are, or of one that there is not; sometimes a wrong one.
+fn attribute(random: &mut Random) -> Value {
+    match random.below(6) {
+        0 => json!({"name": "NONE", "class": "user", "value": 1}),
+        1 => json!({"name": "COUNT", "class": "user", "value": "one"}),
+        2 => json!({"name": "COUNT", "class": "user"}),
+        3 => json!({"id": 2, "value": random.below(2)}),
+        _ => {
+            let (language, value) = (pick(random, &["NL", "DE"]), pick(random, &["x", "y", ""]));
+            json!({"id": 1, "type": "text", "value": [{"language": language, "value": value}]})
+        }
+    }
+}
+
+/// Defines the attributes on both sides, each under a revision of its own.
+fn define(client: &Client, desk: &Desk, tenant: TenantId) {
+    for (number, name, kind) in [(1, "MOTTO", AttributeType::Text), (2, "COUNT", AttributeType::Integer)] {
+        let sent = json!({"name": name, "class": "user", "type": kind.as_str()}).to_string();
+        assert_eq!(client.post("/attributes", sent).send().status, 201);
+        let definition = AttributeDefinition {
+            id: AttributeId::new(number).unwrap(),
+            name: AttributeName::parse(name).unwrap(),
+            class: AttributeClass::User,
+            kind,
+            type_param: Line::default(),
+            descriptions: Localised::new(),
+            units: Localised::new(),
+            group: Line::default(),
+            default: None,
+            flags: AttributeFlags::default(),
+        };
+        let write = DefinitionWrite::Create(definition);
+        desk.write(move |tx| tx.apply_definitions(tenant, std::slice::from_ref(&write))).unwrap();
+    }
 }
 
 fn directives(random: &mut Random) -> Value {
@@ -150,7 +210,7 @@ fn send(client: &Client, random: &mut Random) -> Told {
 }
 
 /// What the oracle answers to a batch, and whether it wrote.
-fn replay(desk: &Desk, tenant: directory::TenantId, told: &Told) -> (String, bool) {
+fn replay(desk: &Desk, tenant: TenantId, told: &Told) -> (String, bool) {
     let body = told.body.as_bytes();
     let archive = Intent::Archive(Reach::Subtree);
     let (intent, terms, records, notes, by) = match told.call {
@@ -193,9 +253,30 @@ fn timeless(group: &Value) -> Value {
     group
 }
 
+/// What contract 2 shows of a living group: itself, its addresses, its values of attributes.
+fn check_usergroup(client: &Client, desk: &Desk, tenant: TenantId, view: &GroupView) {
+    let id = view.group.id;
+    let expanded = Expanded { sources: true, parent: Above::NotAsked, language: true };
+    let whole = desk.read(|reader| reader.find(tenant, &LookupKey::Id(id))).remove(0);
+    let addresses = desk.read(|reader| reader.addresses(tenant, id, None));
+    let page = Numbered::parse(None, None).unwrap();
+    let values = desk.read(|reader| reader.values(tenant, id, NumberedPage { skip: 0, limit: 12 }));
+    for (path, expected) in [
+        ("?expands=sources,language", usergroups::write_usergroup(&whole, &expanded)),
+        ("/addresses", usergroups::write_list(&addresses)),
+        ("/attributes", usergroups::write_shown(&values, page)),
+    ] {
+        let found = client.get(&format!("/usergroups/id/{id}{path}")).send();
+        assert_eq!(found.text(), String::from_utf8(expected.body).unwrap(), "{path} of {id}");
+    }
+}
+
 #[test]
 fn both_faces_at_once_do_what_the_oracle_does() {
     let server = Server::start();
+    let desk = Desk::new(TestStore { store: Box::new(Memory::new()), keep: None });
+    let tenant = desk.tenant("oracle");
+    define(&server.client, &desk, tenant);
     let mut random = Random::new();
     let seeds: Vec<u64> = (0..CLIENTS).map(|_| random.next()).collect();
     let mut told: Vec<Told> = thread::scope(|scope| {
@@ -211,8 +292,6 @@ fn both_faces_at_once_do_what_the_oracle_does() {
     });
     // A batch that wrote made its revision; one that did not saw it.
     told.sort_by_key(|told| (told.revision, !told.wrote));
-    let desk = Desk::new(TestStore { store: Box::new(Memory::new()), keep: None });
-    let tenant = desk.tenant("oracle");
     for told in &told {
         let (answer, wrote) = replay(&desk, tenant, told);
         assert_eq!(told.answer, answer, "{} {}", CALLS[told.call], told.body);
@@ -228,11 +307,7 @@ fn both_faces_at_once_do_what_the_oracle_does() {
     let found: Vec<Value> = server.client.all_with(1000, "&archived=any").iter().map(timeless).collect();
     assert_eq!(found, expected);
     for view in views.iter().filter(|view| !view.group.is_archived()) {
-        let path = format!("/usergroups/id/{}?expands=sources,language", view.group.id);
-        let expanded = Expanded { sources: true, parent: Above::NotAsked, language: true };
-        let whole = desk.read(|reader| reader.find(tenant, &LookupKey::Id(view.group.id))).remove(0);
-        let expected = usergroups::write_usergroup(&whole, &expanded).body;
-        assert_eq!(server.client.get(&path).send().text(), String::from_utf8(expected).unwrap());
+        check_usergroup(&server.client, &desk, tenant, view);
     }
     let wrote = told.iter().filter(|told| told.wrote).count();
     assert!(wrote > told.len() / 5, "only {wrote} of {} wrote", told.len());
