@@ -49,10 +49,10 @@ pub use search::{Numbered, SearchQuery, write_found};
 pub use values::{write_shown, write_values};
 pub use write::{Above, Expanded, Single, failures, write_bulk, write_single, write_usergroup};
 
-/// Whether a path belongs to this contract, as far as answers to it have its envelope.
+/// Whether a path belongs to this contract, as far as answers to it have its envelope: all below `/v2` but requests
+/// for tokens, which have RFC 6749's.
 pub fn serves(path: &str) -> bool {
-    let path = path.strip_prefix("/v2").filter(|rest| rest.starts_with('/')).unwrap_or(path);
-    ["/usergroups", "/attributes"]
-        .iter()
-        .any(|root| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    let below =
+        |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    below("/usergroups") || below("/attributes") || below("/v2") && !below("/v2/oauth2")
 }

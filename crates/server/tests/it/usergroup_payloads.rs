@@ -170,8 +170,10 @@ fn a_payload_of_another_form_is_refused_whole_with_every_violation() {
     let strict = error(&strict.header("prefer", "handling=strict").send());
     assert_eq!((strict.1, strict.3.as_str()), (10016, "#/usergroups/0: required key [language] not found"));
     assert_eq!(client.all(1000).len(), 0, "nothing was written");
-    let unknown = error(&client.get("/usergroups/nowhere").send());
-    assert_eq!((unknown.0, unknown.1), (404, 10008));
+    for nowhere in ["/usergroups/nowhere", "/v2/nowhere", "/v2"] {
+        let unknown = error(&client.get(nowhere).send());
+        assert_eq!((unknown.0, unknown.1), (404, 10008), "{nowhere}");
+    }
     let nobody = error(&client.get("/usergroups/id/1").without("authorization").send());
     assert_eq!((nobody.0, nobody.1, nobody.2.as_str()), (401, 401, "Unauthorized UNAUTHENTICATED - - -"));
     let page = client.get("/errors/10007").send();
