@@ -7,7 +7,7 @@ use super::fields::{FIELDS, SOURCE, SOURCE_ID};
 use super::json::{Member, elements, members};
 use super::read::By;
 use super::refusal::Refusal;
-use super::schema::{ARRAY, Place, Schema, Violations};
+use super::schema::{ARRAY, Place, Schema};
 use crate::groups::Bounds;
 use crate::groups::limits::{MAX_ECHO, shorten};
 use crate::groups::shape::{decode, json_type};
@@ -223,10 +223,4 @@ pub(super) fn known_fields(by: By) -> impl Iterator<Item = &'static str> {
 fn listed(name: &str, by: By) -> Option<Field> {
     let known = FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| field.clone());
     known.or_else(|| known_fields(by).any(|known| known == name).then_some(Field::References))
-}
-
-impl From<Violations> for Box<Refusal> {
-    fn from(violations: Violations) -> Self {
-        Self::new(violations.into())
-    }
 }

@@ -41,11 +41,9 @@ impl Place<'_> {
     /// The item or directive that it lies in, or the member of the payload.
     fn head(&self) -> String {
         match self {
-            Self::Root | Self::Member(Self::Root, _) | Self::Element(Self::Root, _) => self.to_string(),
-            Self::Element(within @ Self::Member(Self::Root, _), _) => {
-                let _ = within;
-                self.to_string()
-            }
+            Self::Root
+            | Self::Member(Self::Root, _)
+            | Self::Element(Self::Root | Self::Member(Self::Root, _), _) => self.to_string(),
             Self::Member(within, _) | Self::Element(within, _) => within.head(),
         }
     }

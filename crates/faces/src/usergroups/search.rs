@@ -169,11 +169,9 @@ impl<'b> Item<'_, 'b> {
             return None;
         }
         let (parent, too) = self.parent();
-        if let Some(too) = too {
-            let place = At::Member(&self.place, PARENT);
+        if too.is_some() {
             // A search for two parents at once finds nothing that the one would not find.
-            drop(too);
-            self.schema.extraneous(place, ID);
+            self.schema.extraneous(At::Member(&self.place, PARENT), ID);
         }
         match parent {
             directory::Patch::Set(directory::ParentKey::Key(key)) => Some(key),
