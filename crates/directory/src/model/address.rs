@@ -4,52 +4,9 @@ use std::fmt;
 
 use super::details::Choice;
 use super::fault::Fault;
+use super::id::AddressId;
 use super::reference::ReferenceKey;
 use super::text::{Line, Notes};
-
-/// The id of an address: 1 … 2^53−1, unique in its tenant, never used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AddressId(i64);
-
-impl AddressId {
-    /// The largest id.
-    pub const MAX: Self = Self((1 << 53) - 1);
-
-    /// The id with this number, if it lies in 1 … 2^53−1.
-    pub const fn new(number: i64) -> Option<Self> {
-        if number >= 1 && number <= Self::MAX.0 { Some(Self(number)) } else { None }
-    }
-
-    /// The id written in `text`: decimal digits only, no sign, no leading zero, 1 … 2^53−1.
-    pub fn parse(text: &str) -> Option<Self> {
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-        if plain { text.parse().ok().and_then(Self::new) } else { None }
-    }
-
-    /// The number.
-    pub const fn get(self) -> i64 {
-        self.0
-    }
-
-    /// The id behind this one. The last one has none: no tenant makes 2^53 addresses.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        if self.0 < Self::MAX.0 { Self(self.0 + 1) } else { self }
-    }
-}
-
-/// The first id of a tenant.
-impl Default for AddressId {
-    fn default() -> Self {
-        Self(1)
-    }
-}
-
-impl fmt::Display for AddressId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
 
 /// The caller's own key for an address, unique within its group. Its form is that of a [`ReferenceKey`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

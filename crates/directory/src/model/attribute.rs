@@ -5,39 +5,9 @@ use std::fmt;
 
 use super::details::Language;
 use super::fault::Fault;
+use super::id::AttributeId;
 use super::text::Line;
 use super::value::ValueText;
-
-/// An attribute's id: 1 … 2^53−1, unique in its tenant, assigned, never used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AttributeId(i64);
-
-impl AttributeId {
-    /// The largest id.
-    pub const MAX: Self = Self((1 << 53) - 1);
-
-    /// The id with this number, if it lies in 1 … 2^53−1.
-    pub const fn new(number: i64) -> Option<Self> {
-        if number >= 1 && number <= Self::MAX.0 { Some(Self(number)) } else { None }
-    }
-
-    /// The id written in `text`: decimal digits only, no sign, no leading zero, 1 … 2^53−1.
-    pub fn parse(text: &str) -> Option<Self> {
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-        if plain { text.parse().ok().and_then(Self::new) } else { None }
-    }
-
-    /// The number.
-    pub const fn get(self) -> i64 {
-        self.0
-    }
-}
-
-impl fmt::Display for AttributeId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
 
 /// An attribute's name: 1–64 of `A`–`Z`, `0`–`9` and `_`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -37,6 +37,11 @@ const FIELDS: [(&str, AddressField); 21] = [
     ("notes", AddressField::Notes),
 ];
 
+/// The names of these fields.
+pub fn address_fields() -> impl Iterator<Item = &'static str> {
+    FIELDS.iter().map(|(name, _)| *name)
+}
+
 /// The fields that a new address needs.
 const REQUIRED: [&str; 4] = ["type", "street", "city", "country"];
 

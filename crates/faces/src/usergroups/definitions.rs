@@ -19,7 +19,7 @@ use super::values::{
     CLASS, CLASSES, LANGUAGE, NAME, ShownValue, TYPE, TYPES, VALUE, attribute_id, fault_text, key_of, raw,
     single, too_many, word,
 };
-use super::write::{Key, enveloped};
+use super::write::{Key, Line, enveloped};
 use crate::groups::limits::{MAX_ECHO, shorten};
 use crate::groups::shape::{self, json_type};
 use crate::groups::wire::{Each, to_json};
@@ -382,28 +382,6 @@ fn shown_lines(lines: &directory::model::Localised) -> Vec<ShownLine<'_>> {
         .collect()
 }
 
-/// What became of an item of a bulk call.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    action: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<i64>,
-    key: Key,
-    lookup_key: &'static str,
-    success: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_code: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'static str>,
-}
-
 fn line(record: &DefinitionRecord, outcome: &DefinitionOutcome, mode: Mode) -> Line {
     let (lookup_key, key) = match record {
         DefinitionRecord::Create(_) => (ID, Key::Id(0)),
@@ -432,11 +410,12 @@ fn line(record: &DefinitionRecord, outcome: &DefinitionOutcome, mode: Mode) -> L
         key,
         lookup_key,
         success: failure.is_none(),
-        message: matches!(outcome, DefinitionOutcome::Unchanged(_)).then_some("Unchanged"),
+        message: matches!(outcome, DefinitionOutcome::Unchanged(_)).then(|| "Unchanged".to_owned()),
         error: failure.map(|failure| error_text(failure, record)),
         error_code: failure.map(DefinitionFailure::code),
         reason: failure.and_then(reason_of),
-        field: failure.and_then(DefinitionFailure::field).map(wire_name),
+        field: failure.and_then(DefinitionFailure::field).map(|field| wire_name(field).to_owned()),
+        ..Line::default()
     }
 }
 

@@ -22,12 +22,13 @@ pub(super) const DIRECTIVES: &str = "directives";
 const OPERATION: &str = "operation";
 const FIELDS_MEMBER: &str = "fields";
 
-pub(super) const SKIP_IF_NOT_EMPTY: &str = "skipIfNotEmpty";
+/// The one that takes fields.
+pub const SKIP_IF_NOT_EMPTY: &str = "skipIfNotEmpty";
 const SKIP_MOVE: &str = "skipMoveOnUpdate";
 const SKIP_CREATE: &str = "skipCreate";
 const MERGE_TRANSLATIONS: &str = "mergeTranslationsOnUpdate";
 /// Every directive.
-pub(super) const OPERATIONS: [&str; 4] = [SKIP_IF_NOT_EMPTY, SKIP_MOVE, SKIP_CREATE, MERGE_TRANSLATIONS];
+pub const OPERATIONS: [&str; 4] = [SKIP_CREATE, SKIP_MOVE, MERGE_TRANSLATIONS, SKIP_IF_NOT_EMPTY];
 
 /// One directive as it was sent.
 struct Sent<'a> {
@@ -215,7 +216,7 @@ fn apply(sent: &Sent<'_>, terms: &mut Terms, by: By) -> Result<(), Refusal> {
 }
 
 /// The names that `skipIfNotEmpty` may list: not those of the key by which items are looked up.
-pub(super) fn known_fields(by: By) -> impl Iterator<Item = &'static str> {
+pub fn known_fields(by: By) -> impl Iterator<Item = &'static str> {
     let references = [SOURCE_ID, SOURCE].into_iter().filter(move |_| by == By::Id);
     FIELDS.iter().map(|(name, _)| *name).chain(references)
 }

@@ -33,13 +33,14 @@ mod values;
 mod write;
 
 pub use addresses::{
-    AddressCall, address_type, delete_address, read_address, read_addresses, update_address, write_address,
-    write_addresses, write_list,
+    AddressCall, address_fields, address_type, delete_address, read_address, read_addresses, update_address,
+    write_address, write_addresses, write_list,
 };
 pub use definitions::{
     AttributeQuery, By as AttributeBy, DefinitionCall, Named as NamedAttribute, read_definitions,
     write_attribute, write_definitions, write_found_attributes,
 };
+pub use directives::{OPERATIONS, SKIP_IF_NOT_EMPTY, known_fields};
 pub use error_pages::{ERROR_PAGES, error_page};
 pub(crate) use openapi::{paths, schemas, shared_responses};
 pub use read::{By, Expand, Note, Reading, lookup, read_bulk, read_new, read_update, read_values};

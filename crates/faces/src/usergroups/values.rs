@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::schema::{ARRAY, Place, Schema};
 use super::search::{Numbered, paged};
 use super::status::Line as Status;
-use super::write::{Key, enveloped, error_text, reason_of};
+use super::write::{Key, Line, enveloped, error_text, reason_of};
 use crate::groups::shape::{decode, json_type};
 use crate::groups::wire::{Each, to_json};
 use crate::groups::{Bounds, Mode, Reply};
@@ -204,26 +204,6 @@ fn list(json: &str, place: Place<'_>, schema: &mut Schema) -> Option<Vec<Box<str
     Some(texts(&items, place, schema))
 }
 
-/// What became of an entry.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    action: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<i64>,
-    key: Key,
-    lookup_key: &'static str,
-    success: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_code: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-}
-
 /// A key of an attribute on this wire: how it is looked up, and the value.
 pub(super) fn key_of(key: &AttributeKey) -> (&'static str, Key) {
     match key {
@@ -249,10 +229,11 @@ fn line(patch: &ValuePatch, outcome: &ValueOutcome) -> Line {
         key,
         lookup_key,
         success: failure.is_none(),
-        message: matches!(outcome, ValueOutcome::Unchanged(_)).then_some("Unchanged"),
+        message: matches!(outcome, ValueOutcome::Unchanged(_)).then(|| "Unchanged".to_owned()),
         error: failure.map(entry_text),
         error_code: failure.map(|failure| failure.code().as_str()),
         reason: failure.and_then(reason_of),
+        ..Line::default()
     }
 }
 

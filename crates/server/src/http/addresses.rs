@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Path, RawQuery, Request, State};
+use axum::extract::{FromRequestParts, RawQuery, Request, State};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -17,7 +17,7 @@ use super::answer::{Refused, json};
 use super::attributes::owner;
 use super::credentials::{admit, blocking};
 use super::groups::with_facts;
-use super::usergroups::Lookup;
+use super::usergroups::{Lookup, named};
 use super::write::{Call, write};
 use crate::auth::Scope;
 use crate::service::Service;
@@ -44,9 +44,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Addressed {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let lookup = Lookup::from_request_parts(parts, state).await?;
-        let named = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await.ok();
-        let address = named.and_then(|Path(named)| named.into_iter().find(|(name, _)| name == "addressId"));
-        Ok(Self { lookup, address: address.map(|(_, text)| text).unwrap_or_default() })
+        let [address] = named(parts, state, ["addressId"]).await;
+        Ok(Self { lookup, address })
     }
 }
 

@@ -18,7 +18,7 @@ use super::body;
 use super::credentials::{admit, blocking};
 use super::define::{Asked, define};
 use super::groups::with_facts;
-use super::usergroups::{Lookup, living};
+use super::usergroups::{Lookup, living, named};
 use super::write::{Call, write};
 use crate::auth::Scope;
 use crate::service::Service;
@@ -44,10 +44,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Attribute {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let named = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let named = named.map(|Path(named)| named).unwrap_or_default();
-        let text = |wanted: &str| named.iter().find(|(name, _)| name == wanted).map_or("", |(_, text)| text);
-        Ok(Self(NamedAttribute::parse(text("lookupKey"), text("lookupValue"), parts.uri.query())))
+        let [key, value] = named(parts, state, ["lookupKey", "lookupValue"]).await;
+        Ok(Self(NamedAttribute::parse(&key, &value, parts.uri.query())))
     }
 }
 

@@ -48,11 +48,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Lookup {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let named = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let named = named.map(|Path(named)| named).unwrap_or_default();
-        let text = |wanted: &str| named.iter().find(|(name, _)| name == wanted).map_or("", |(_, text)| text);
-        Ok(Self(usergroups::lookup(text("lookupKey"), text("lookupValue"), parts.uri.query())))
+        let [key, value] = named(parts, state, ["lookupKey", "lookupValue"]).await;
+        Ok(Self(usergroups::lookup(&key, &value, parts.uri.query())))
     }
+}
+
+/// The parts of a path that have these names; empty where it has none.
+pub(super) async fn named<S: Send + Sync, const N: usize>(
+    parts: &mut Parts,
+    state: &S,
+    names: [&str; N],
+) -> [String; N] {
+    let found = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+    let mut found = found.map(|Path(found)| found).unwrap_or_default().into_iter();
+    names.map(|name| found.find(|(other, _)| other == name).map(|(_, text)| text).unwrap_or_default())
 }
 
 /// The one living usergroup that a path names.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use faces::usergroups::{By, address_fields, known_fields};
 use serde_json::json;
 
 use super::attributes::{Attribute, Type, is_name};
@@ -10,52 +11,15 @@ use crate::cli::import::csv::FieldCell;
 use crate::cli::import::record::Fault;
 
 /// The fields that a cell holds as it is.
-const TEXTS: [&str; 13] = [
-    "name",
-    "language",
-    "company",
-    "department",
-    "office",
-    "notes",
-    "inheritProductList",
-    "inheritOrderList",
-    "budgetInherit",
-    "budget",
-    "orderListAllowAll",
-    "sourceId",
-    "source",
-];
+fn texts() -> impl Iterator<Item = &'static str> {
+    known_fields(By::Id).filter(|name| *name != "parent")
+}
 
 /// The field whose cell holds a number.
 pub(super) const ID: &str = "id";
 
 /// What names a parent.
 const PARENT: [&str; 3] = ["id", "sourceId", "source"];
-
-/// The fields of an address.
-const ADDRESS: [&str; 21] = [
-    "type",
-    "code",
-    "street",
-    "number",
-    "numberExtension",
-    "postalCode",
-    "city",
-    "region",
-    "country",
-    "firstName",
-    "middleName",
-    "lastName",
-    "gender",
-    "company",
-    "phone",
-    "mobile",
-    "email",
-    "url",
-    "icp",
-    "isDefault",
-    "notes",
-];
 
 /// What a column holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -229,10 +193,10 @@ pub(super) fn knows(name: &str) -> bool {
 
 /// The names of columns, for messages.
 pub(super) fn names() -> Vec<String> {
-    let own = [ID].into_iter().chain(TEXTS).map(str::to_owned);
+    let own = [ID].into_iter().chain(texts()).map(str::to_owned);
     let parent = PARENT.iter().map(|name| format!("parent.{name}"));
     let attributes = ["attributes.NAME", "attributes.NAME.EN"].map(str::to_owned);
-    let addresses = ADDRESS.iter().map(|name| format!("addresses[0].{name}"));
+    let addresses = address_fields().map(|name| format!("addresses[0].{name}"));
     own.chain(parent).chain(attributes).chain(addresses).collect()
 }
 
@@ -240,7 +204,7 @@ fn parse(name: &str) -> Result<Field, String> {
     if name == ID {
         return Ok(Field::Id);
     }
-    if TEXTS.contains(&name) {
+    if texts().any(|known| known == name) {
         return Ok(Field::Text(name.to_owned()));
     }
     if let Some(of_parent) = name.strip_prefix("parent.").filter(|rest| PARENT.contains(rest)) {
@@ -270,7 +234,7 @@ fn parse_address(text: &str) -> Option<Field> {
     let (index, name) = text.strip_prefix("addresses[")?.split_once("].")?;
     let is_plain = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
     let index = index.parse().ok().filter(|_| is_plain)?;
-    ADDRESS.contains(&name).then(|| Field::Address { index, name: name.to_owned() })
+    address_fields().any(|known| known == name).then(|| Field::Address { index, name: name.to_owned() })
 }
 
 /// The name that was probably meant.

@@ -1,69 +1,23 @@
 //! What holds for all usergroups of an import: the directives of the contract.
 
-use std::fmt;
-
+use faces::usergroups::{By, OPERATIONS, SKIP_IF_NOT_EMPTY, known_fields};
 use serde_json::json;
 
 /// One wish, as the command line says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli::import) struct Directive {
-    operation: Operation,
+    operation: &'static str,
     fields: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    SkipCreate,
-    SkipMoveOnUpdate,
-    MergeTranslationsOnUpdate,
-    SkipIfNotEmpty,
-}
-
-const OPERATIONS: [Operation; 4] = [
-    Operation::SkipCreate,
-    Operation::SkipMoveOnUpdate,
-    Operation::MergeTranslationsOnUpdate,
-    Operation::SkipIfNotEmpty,
-];
-
-/// The fields that can be kept from being overwritten; the server refuses those that usergroups are matched by.
-const FIELDS: [&str; 14] = [
-    "name",
-    "language",
-    "parent",
-    "company",
-    "department",
-    "office",
-    "notes",
-    "inheritProductList",
-    "inheritOrderList",
-    "budgetInherit",
-    "budget",
-    "orderListAllowAll",
-    "sourceId",
-    "source",
-];
-
-impl fmt::Display for Operation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::SkipCreate => "skipCreate",
-            Self::SkipMoveOnUpdate => "skipMoveOnUpdate",
-            Self::MergeTranslationsOnUpdate => "mergeTranslationsOnUpdate",
-            Self::SkipIfNotEmpty => "skipIfNotEmpty",
-        })
-    }
 }
 
 /// Reads a directive from the command line: `skipCreate`, or `skipIfNotEmpty=name,notes`.
 pub(in crate::cli::import) fn parse(text: &str) -> Result<Directive, String> {
     let (name, list) = text.split_once('=').map_or((text, None), |(name, list)| (name, Some(list)));
-    let Some(operation) = OPERATIONS.into_iter().find(|known| known.to_string() == name) else {
-        let known = OPERATIONS.map(|known| known.to_string()).join(", ");
-        return Err(format!("no directive of this name; known are {known}"));
+    let Some(operation) = OPERATIONS.into_iter().find(|known| *known == name) else {
+        return Err(format!("no directive of this name; known are {}", OPERATIONS.join(", ")));
     };
     let fields = match (operation, list) {
-        (Operation::SkipIfNotEmpty, list) => fields(list.unwrap_or_default())?,
+        (SKIP_IF_NOT_EMPTY, list) => fields(list.unwrap_or_default())?,
         (_, None) => Vec::new(),
         (_, Some(_)) => return Err(format!("{operation} takes no fields")),
     };
@@ -74,10 +28,11 @@ fn fields(list: &str) -> Result<Vec<String>, String> {
     if list.is_empty() {
         return Err("skipIfNotEmpty needs fields: skipIfNotEmpty=name,notes".to_owned());
     }
+    // The server refuses those that the usergroups are matched by.
+    let all: Vec<&str> = known_fields(By::Id).collect();
     let known = |name: &str| {
-        let is_known = FIELDS.contains(&name);
-        is_known.then(|| name.to_owned()).ok_or_else(|| {
-            format!("`{name}` is no field that skipIfNotEmpty can keep; known are {}", FIELDS.join(", "))
+        all.contains(&name).then(|| name.to_owned()).ok_or_else(|| {
+            format!("`{name}` is no field that skipIfNotEmpty can keep; known are {}", all.join(", "))
         })
     };
     list.split(',').map(|name| known(name.trim())).collect()
@@ -95,9 +50,9 @@ pub(super) fn canonical(directives: &[Directive]) -> Option<String> {
             }
         }
         Some(if fields.is_empty() {
-            json!({ "operation": operation.to_string() })
+            json!({ "operation": operation })
         } else {
-            json!({ "operation": operation.to_string(), "fields": fields })
+            json!({ "operation": operation, "fields": fields })
         })
     });
     let wishes: Vec<_> = wishes.collect();
