@@ -13,7 +13,7 @@ use directory::{
     ExternalReference, Filter, GroupId, IdOrigin, Life, Name, Place, Reach, ReferenceKey, Search, SearchPage,
     SearchPlace, Source, TenantId, Timestamp, Write,
 };
-use store::{Indexing, Options, Purpose, Store, StoreError};
+use store::{Indexing, Options, Purpose, Store, StoreError, Turn};
 use tempfile::TempDir;
 
 const GROUPS: usize = 1_000_000;
@@ -98,6 +98,7 @@ fn load(store: &dyn Store, tenant: TenantId, groups: usize) -> anyhow::Result<()
             (start..groups.min(start + BATCH)).map(|number| create(number, groups)).collect();
         let (tell, told) = channel();
         store.write(
+            Turn::Of(tenant),
             Box::new(move |transaction| transaction.apply(tenant, &writes, Timestamp(1)).map(drop)),
             Box::new(move |fate| drop(tell.send(fate))),
         )?;

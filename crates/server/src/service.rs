@@ -18,7 +18,7 @@ use directory::{
     Batch, Clock, GroupView, LookupKey, Outcome, PlanContext, RunId, TenantId, Timestamp, needs,
     needs_hierarchy, plan,
 };
-use store::{AccessKey, ReadFor, Reader, Store, StoreError, StoredAnswer, Transaction};
+use store::{AccessKey, ReadFor, Reader, Store, StoreError, StoredAnswer, Transaction, Turn};
 
 use crate::auth::{self, Denied, Principal};
 use changes::Wakes;
@@ -244,7 +244,7 @@ impl Service {
         tenant: TenantId,
         job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let written = store::write(&*self.store, job);
+        let written = store::write_for(&*self.store, Turn::Of(tenant), job);
         self.wakes.wake(tenant);
         written
     }

@@ -24,7 +24,7 @@ use directory::{
     SearchPage, Slice, Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 
-pub use waiting::{read, read_for, write};
+pub use waiting::{read, read_for, write, write_for};
 
 /// Opens the store in a data directory, which is created if it is not there.
 pub fn open(data_dir: &Path, options: &Options) -> Result<Box<dyn Store>, StoreError> {
@@ -191,16 +191,26 @@ pub trait Transaction: Reader {
     fn keep_answer(&mut self, answer: &StoredAnswer, now: Timestamp) -> Result<(), StoreError>;
     /// Keeps a run. One that is there already is left as it is.
     fn keep_run(&mut self, run: &RecordedRun) -> Result<(), StoreError>;
-    /// Takes away the oldest runs that began at this moment or before it, at most so many; how many it were.
-    fn forget_runs(&mut self, until: Timestamp, most: u32) -> Result<usize, StoreError>;
+    /// Takes away the tenant's oldest runs that began at this moment or before it, at most so many; how many it
+    /// were.
+    fn forget_runs(&mut self, tenant: TenantId, until: Timestamp, most: u32) -> Result<usize, StoreError>;
 }
 
-/// A piece of work for [`Store::read`].
+/// A piece of work for [`Store::read`]. It may run more than once; only its last run counts.
 pub type ReadJob<'a> = &'a mut dyn FnMut(&mut dyn Reader) -> Result<(), StoreError>;
 /// A piece of work for [`Store::write`]. It may run more than once; only its last run counts.
 pub type WriteJob = Box<dyn FnMut(&mut dyn Transaction) -> Result<(), StoreError> + Send>;
 /// Called once, with the fate of a write job, after everything it did is durable.
 pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// Whose turn it is when a job writes. An engine with one writer has one turn for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Turn {
+    /// A tenant's: groups and definitions are written in that of their tenant only.
+    Of(TenantId),
+    /// Nobody's: for tenants themselves, their access keys, and what is only added.
+    Common,
+}
 
 /// What is read for. Each has connections of its own where an engine can, so that many reads of one kind
 /// do not hold up another.
@@ -223,9 +233,9 @@ pub trait Store: Send + Sync {
         self.read(job)
     }
     /// Queues a job for the writer and returns at once; [`StoreError::Overloaded`] if the queue is full.
-    /// Jobs take effect one after another, in the order of the queue. Jobs that wait together are made
-    /// durable together (group commit), each on its own: one that fails takes back only its own changes.
-    fn write(&self, job: WriteJob, done: Done) -> Result<(), StoreError>;
+    /// Jobs of one turn take effect one after another, in the order of the queue. Jobs that wait together are
+    /// made durable together (group commit), each on its own: one that fails takes back only its own changes.
+    fn write(&self, turn: Turn, job: WriteJob, done: Done) -> Result<(), StoreError>;
     /// Whether the store takes writes. After a failed write or fsync it does not before a restart, and what
     /// is read until then may not be what lies on the disk: it must not be acknowledged as written.
     fn check(&self) -> Result<(), StoreError>;

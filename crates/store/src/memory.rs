@@ -23,7 +23,7 @@ use directory::{
 use self::addresses::Addresses;
 use crate::free_ids::free_ids;
 use crate::{
-    AccessKey, Done, ReadJob, Reader, Store, StoreError, StoredAnswer, Tenant, Transaction, WriteJob,
+    AccessKey, Done, ReadJob, Reader, Store, StoreError, StoredAnswer, Tenant, Transaction, Turn, WriteJob,
 };
 use matching::{passes, similar, words};
 
@@ -70,7 +70,7 @@ impl Store for Memory {
         job(&mut self.state()?)
     }
 
-    fn write(&self, mut job: WriteJob, done: Done) -> Result<(), StoreError> {
+    fn write(&self, _: Turn, mut job: WriteJob, done: Done) -> Result<(), StoreError> {
         let turn = lock(&self.turn);
         let mut state = self.state()?;
         let said = catch_unwind(AssertUnwindSafe(|| job(&mut state)))
@@ -478,17 +478,17 @@ impl Transaction for State {
         })
     }
 
-    fn forget_runs(&mut self, until: Timestamp, most: u32) -> Result<usize, StoreError> {
+    fn forget_runs(&mut self, tenant: TenantId, until: Timestamp, most: u32) -> Result<usize, StoreError> {
         let mut old: Vec<_> = self
             .runs
             .values()
-            .filter(|recorded| recorded.run.started_at <= until)
-            .map(|recorded| (recorded.run.started_at, recorded.run.tenant, recorded.run.id))
+            .filter(|recorded| recorded.run.tenant == tenant && recorded.run.started_at <= until)
+            .map(|recorded| recorded.run.id)
             .collect();
         old.sort_unstable();
         old.truncate(most as usize);
-        for (_, tenant, id) in &old {
-            self.runs.remove(&(*tenant, *id));
+        for id in &old {
+            self.runs.remove(&(tenant, *id));
         }
         Ok(old.len())
     }

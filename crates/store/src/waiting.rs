@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use crate::{ReadFor, Reader, Store, StoreError, Transaction};
+use crate::{ReadFor, Reader, Store, StoreError, Transaction, Turn};
 
 /// Reads something from a view of one moment.
 pub fn read<T>(
@@ -26,15 +26,25 @@ pub fn read_for<T>(
     answer.ok_or_else(|| StoreError::Internal("a read ended without an answer".into()))
 }
 
-/// Writes something, and waits until it is durable. The job may run more than once; the answer of its
-/// last run is returned.
+/// Writes something that concerns no tenant's groups, and waits until it is durable. The job may run more than
+/// once; the answer of its last run is returned.
 pub fn write<T: Send + 'static>(
     store: &dyn Store,
+    job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    write_for(store, Turn::Common, job)
+}
+
+/// The same in this turn.
+pub fn write_for<T: Send + 'static>(
+    store: &dyn Store,
+    turn: Turn,
     mut job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let (answers, answer) = mpsc::channel();
     let (fates, fate) = mpsc::channel();
     store.write(
+        turn,
         Box::new(move |transaction| {
             let answer = job(transaction)?;
             // The receiver outlives the job, unless its caller has panicked.

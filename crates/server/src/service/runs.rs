@@ -13,7 +13,7 @@ use directory::{
     TenantId, Timestamp,
 };
 use faces::runs::RunQuery;
-use store::{StoreError, Transaction};
+use store::{StoreError, Transaction, Turn};
 
 use super::{Execution, Service, Show};
 use crate::auth::random_bytes;
@@ -206,10 +206,11 @@ impl Ledger {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The oldest of those that wait, as far as they fit.
-    fn some(&self, most: Load) -> Vec<Arc<RecordedRun>> {
+    /// The oldest of those that wait for this turn, as far as they fit.
+    fn some(&self, turn: Turn, most: Load) -> Vec<Arc<RecordedRun>> {
         let (mut taken, mut bytes) = (Vec::new(), 0);
-        for recorded in &self.lock().runs {
+        let belongs = |run: &Run| turn == Turn::Common || turn == Turn::Of(run.tenant);
+        for recorded in self.lock().runs.iter().filter(|recorded| belongs(&recorded.run)) {
             if taken.len() == most.runs {
                 break;
             }
@@ -221,18 +222,25 @@ impl Ledger {
         taken
     }
 
-    /// Puts some of those that wait into the file. They go on waiting until the commit is told: until then the
+    /// Puts some of those that wait into the file, in a tenant's turn its own ones only. They go on waiting until the commit is told: until then the
     /// job may run again, fail, or be followed by another one that takes them along as well.
     fn carry(
         &self,
         transaction: &mut dyn Transaction,
+        turn: Turn,
         most: Load,
         now: Timestamp,
     ) -> Result<Vec<RunId>, StoreError> {
-        let carried = self.some(most);
+        let carried = self.some(turn, most);
         carried.iter().try_for_each(|recorded| transaction.keep_run(recorded))?;
         let added = u32::try_from(carried.len()).unwrap_or(u32::MAX);
-        transaction.forget_runs(self.expired(now), added.saturating_add(MOST_FORGOTTEN))?;
+        let mut tenants: HashSet<TenantId> = carried.iter().map(|recorded| recorded.run.tenant).collect();
+        if let Turn::Of(tenant) = turn {
+            tenants.insert(tenant);
+        }
+        for tenant in tenants {
+            transaction.forget_runs(tenant, self.expired(now), added.saturating_add(MOST_FORGOTTEN))?;
+        }
         Ok(carried.iter().map(|recorded| recorded.run.id).collect())
     }
 
@@ -301,7 +309,8 @@ impl Service {
     pub(super) fn enter(&self, transaction: &mut dyn Transaction, done: Done) -> Result<Entered, StoreError> {
         let Done { outcome, recorded, view, .. } = done;
         transaction.keep_run(&recorded)?;
-        let carried = self.ledger.carry(transaction, CARRIED, self.clock.now())?;
+        let turn = Turn::Of(recorded.run.tenant);
+        let carried = self.ledger.carry(transaction, turn, CARRIED, self.clock.now())?;
         Ok(Entered { outcome, recorded, view, ids: Some(carried) })
     }
 
@@ -313,9 +322,9 @@ impl Service {
             let left = {
                 let mut waiting = self.ledger.lock();
                 waiting.remove(&carried);
-                waiting.runs.len()
+                waiting.runs.iter().any(|recorded| recorded.run.tenant == run.tenant)
             };
-            if left > 0 {
+            if left {
                 self.flush_soon();
             }
         } else {
@@ -351,7 +360,7 @@ impl Service {
         let carried = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&carried);
         let job = move |transaction: &mut dyn Transaction| {
-            let ids = writing.carry(transaction, FLUSHED, now)?;
+            let ids = writing.carry(transaction, Turn::Common, FLUSHED, now)?;
             *carried.lock().unwrap_or_else(PoisonError::into_inner) = ids;
             Ok(())
         };
@@ -362,7 +371,7 @@ impl Service {
             }
             told.flushing.store(false, Ordering::SeqCst);
         };
-        if self.store.write(Box::new(job), Box::new(done)).is_err() {
+        if self.store.write(Turn::Common, Box::new(job), Box::new(done)).is_err() {
             self.ledger.flushing.store(false, Ordering::SeqCst);
         }
     }
@@ -378,8 +387,9 @@ impl Service {
     fn flush(&self) -> Result<(), StoreError> {
         while self.ledger.lock().runs.front().is_some() {
             let (ledger, now) = (Arc::clone(&self.ledger), self.clock.now());
-            let carried =
-                store::write(&*self.store, move |transaction| ledger.carry(transaction, FLUSHED, now))?;
+            let carried = store::write(&*self.store, move |transaction| {
+                ledger.carry(transaction, Turn::Common, FLUSHED, now)
+            })?;
             self.ledger.lock().remove(&carried);
         }
         Ok(())

@@ -9,7 +9,7 @@ use directory::{
 };
 
 use super::TestStore;
-use crate::{Reader, Store, StoreError, Transaction};
+use crate::{Reader, Store, StoreError, Transaction, Turn};
 
 /// A store under test.
 pub struct Desk {
@@ -35,7 +35,19 @@ impl Desk {
         &self,
         job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.submit(job)?.recv().expect("every job that was taken is told its fate")
+        self.write_for(Turn::Common, job)
+    }
+
+    /// The same in this turn.
+    ///
+    /// # Panics
+    /// When its fate is never told.
+    pub fn write_for<T: Send + 'static>(
+        &self,
+        turn: Turn,
+        job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.submit(turn, job)?.recv().expect("every job that was taken is told its fate")
     }
 
     /// Queues a write; its fate comes later.
@@ -44,6 +56,7 @@ impl Desk {
     /// When a job is told to have succeeded that never ran.
     pub fn submit<T: Send + 'static>(
         &self,
+        turn: Turn,
         mut job: impl FnMut(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Receiver<Result<T, StoreError>>, StoreError> {
         let (tell, told) = channel();
@@ -58,7 +71,7 @@ impl Desk {
             // Who does not wait does not want to know.
             drop(tell.send(value));
         };
-        self.store().write(Box::new(job), Box::new(done))?;
+        self.store().write(turn, Box::new(job), Box::new(done))?;
         Ok(told)
     }
 
@@ -82,7 +95,7 @@ impl Desk {
     /// Applies writes at this time.
     pub fn apply(&self, tenant: TenantId, at: i64, writes: &[Write]) -> Result<i64, StoreError> {
         let writes = writes.to_vec();
-        self.write(move |tx| tx.apply(tenant, &writes, Timestamp(at)))
+        self.write_for(Turn::Of(tenant), move |tx| tx.apply(tenant, &writes, Timestamp(at)))
     }
 
     /// Archives groups at this time.

@@ -8,7 +8,7 @@ use directory::{TenantId, Timestamp};
 
 use super::Case;
 use super::desk::{Desk, create, id, key};
-use crate::{ReadFor, StoreError};
+use crate::{ReadFor, StoreError, Turn};
 
 pub(super) const CASES: &[Case] = &[
     ("jobs take effect in the order of the queue", order),
@@ -38,7 +38,7 @@ fn behind_a_blocked_writer(
                 let _ = released.recv();
                 Ok(())
             };
-            desk.store().write(Box::new(job), Box::new(drop)).expect("queued");
+            desk.store().write(Turn::Common, Box::new(job), Box::new(drop)).expect("queued");
         });
         has_started.recv().expect("the first job runs");
         let others = scope.spawn(move || {
@@ -67,8 +67,11 @@ fn read_for(desk: &Desk) {
 fn order(desk: &Desk) {
     let tenant = desk.tenant("a");
     let fates = behind_a_blocked_writer(desk, || {
-        let submit =
-            |number| desk.submit(move |tx| tx.apply(tenant, &[create(number, &[])], Timestamp(number)));
+        let submit = |number| {
+            desk.submit(Turn::Of(tenant), move |tx| {
+                tx.apply(tenant, &[create(number, &[])], Timestamp(number))
+            })
+        };
         (1..=100).map(|number| submit(number).expect("queued")).collect()
     });
     let expected: Vec<_> = (1..=100).map(Ok).collect();
@@ -81,7 +84,7 @@ fn order(desk: &Desk) {
 fn failing_job(desk: &Desk) {
     let (tenant, other) = (desk.tenant("a"), desk.tenant("b"));
     let add = |tenant: TenantId, number: i64, text: &'static str, end: fn() -> Result<(), StoreError>| {
-        desk.submit(move |tx| {
+        desk.submit(Turn::Of(tenant), move |tx| {
             let revision = tx.apply(tenant, &[create(number, &[("S", text)])], Timestamp(number))?;
             end().map(|()| revision)
         })
@@ -135,7 +138,8 @@ fn closing(desk: &Desk) {
     let tenant = desk.tenant("a");
     let fates: Vec<_> = (1..=20)
         .map(|number| {
-            desk.submit(move |tx| tx.apply(tenant, &[create(number, &[])], Timestamp(2))).expect("queued")
+            desk.submit(Turn::Of(tenant), move |tx| tx.apply(tenant, &[create(number, &[])], Timestamp(2)))
+                .expect("queued")
         })
         .collect();
     desk.store().close();

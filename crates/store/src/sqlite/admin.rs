@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::readers::read_on;
 use super::session::Session;
 use super::{closed, lock};
-use crate::{Done, ReadJob, Store, StoreError, WriteJob};
+use crate::{Done, ReadJob, Store, StoreError, Turn, WriteJob};
 
 /// One connection without threads. Writes run on the caller's thread, each in a transaction of its own,
 /// and wait for those of the server.
@@ -27,7 +27,7 @@ impl Store for Admin {
         read_on(lock(&self.connection).as_ref().ok_or_else(closed)?, None, job)
     }
 
-    fn write(&self, job: WriteJob, done: Done) -> Result<(), StoreError> {
+    fn write(&self, _: Turn, job: WriteJob, done: Done) -> Result<(), StoreError> {
         let fate = run(lock(&self.connection).as_mut().ok_or_else(closed)?, job);
         done(fate);
         Ok(())

@@ -43,7 +43,9 @@ use self::files::{DataDir, Lock};
 use self::readers::Readers;
 use self::search::Following;
 use self::writer::{Health, Writer};
-use crate::{Done, Indexing, Options, Purpose, ReadFor, ReadJob, Store, StoreError, WriteJob, observed};
+use crate::{
+    Done, Indexing, Options, Purpose, ReadFor, ReadJob, Store, StoreError, Turn, WriteJob, observed,
+};
 
 /// Older ones can damage a file when two connections checkpoint at once (`WAL-reset bug`).
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -152,7 +154,7 @@ impl Store for Serving {
         .read(job)
     }
 
-    fn write(&self, job: WriteJob, done: Done) -> Result<(), StoreError> {
+    fn write(&self, _: Turn, job: WriteJob, done: Done) -> Result<(), StoreError> {
         self.writer.write(job, done)
     }
 

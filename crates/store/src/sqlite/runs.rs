@@ -37,12 +37,19 @@ pub(super) fn keep(db: &Connection, recorded: &RecordedRun) -> Result<(), StoreE
     Ok(())
 }
 
-pub(super) fn forget(db: &Connection, until: Timestamp, most: u32) -> Result<usize, StoreError> {
+/// Ids sort by the time at which the run began.
+pub(super) fn forget(
+    db: &Connection,
+    tenant: TenantId,
+    until: Timestamp,
+    most: u32,
+) -> Result<usize, StoreError> {
     let mut delete = db.prepare_cached(
         "DELETE FROM runs WHERE row IN
-           (SELECT row FROM runs WHERE started_at <= ?1 ORDER BY started_at LIMIT ?2)",
+           (SELECT row FROM runs INDEXED BY runs_id WHERE tenant = ?1 AND id < ?2 ORDER BY id LIMIT ?3)",
     )?;
-    Ok(delete.execute((until.0, most))?)
+    let end = RunId::first_of(Timestamp(until.0.saturating_add(1)));
+    Ok(delete.execute((tenant.0, end.to_bytes(), most))?)
 }
 
 pub(super) fn find(db: &Connection, tenant: TenantId, id: RunId) -> Result<Option<RecordedRun>, StoreError> {

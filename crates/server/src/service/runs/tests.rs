@@ -19,14 +19,14 @@ impl Store for Moody {
         self.store.read(job)
     }
 
-    fn write(&self, mut job: WriteJob, done: Told) -> Result<(), StoreError> {
+    fn write(&self, turn: Turn, mut job: WriteJob, done: Told) -> Result<(), StoreError> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         let failing = self.failing.load(Ordering::SeqCst);
         let moody = move |transaction: &mut dyn Transaction| {
             job(transaction)?;
             if failing { Err(StoreError::Full) } else { Ok(()) }
         };
-        self.store.write(Box::new(moody), done)
+        self.store.write(turn, Box::new(moody), done)
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -174,7 +174,7 @@ fn a_write_carries_no_more_than_it_may_and_the_rest_follows() {
     for (count, bytes) in [(CARRIED.runs + 1, 0), (2, CARRIED.bytes / 2), (1, CARRIED.bytes)] {
         let world = World::new();
         let mut sent: Vec<RunId> = (0..count).map(|_| world.rehearse(bytes)).collect();
-        let carried = world.service.ledger.some(CARRIED);
+        let carried = world.service.ledger.some(Turn::Common, CARRIED);
         assert_eq!(carried.len(), count - 1, "{bytes}");
         assert!(carried.iter().map(|recorded| size(recorded)).sum::<usize>() <= CARRIED.bytes);
         sent.push(world.write("a").unwrap());
