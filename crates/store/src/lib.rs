@@ -4,12 +4,18 @@
 //! answers reads. It decides nothing; every rule lives in the `directory` crate. The contract is
 //! blocking and knows no async runtime: callers run it on threads that may wait.
 
+#[cfg(feature = "testing")]
+pub mod cluster;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod fold;
 mod free_ids;
+mod location;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
+mod migrations;
 mod observed;
+mod postgres;
 mod sqlite;
 mod waiting;
 
@@ -24,11 +30,22 @@ use directory::{
     SearchPage, Slice, Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 
+pub use location::{Location, LocationFault};
+pub use migrations::{Migration, Spread, migrate, migrations};
+pub use postgres::Database;
 pub use waiting::{read, read_for, write, write_for};
 
 /// Opens the store in a data directory, which is created if it is not there.
 pub fn open(data_dir: &Path, options: &Options) -> Result<Box<dyn Store>, StoreError> {
     sqlite::open(data_dir, options)
+}
+
+/// Opens the store that lies there. One in a database waits half a minute for it.
+pub fn open_at(location: &Location, options: &Options) -> Result<Box<dyn Store>, StoreError> {
+    match location {
+        Location::Directory(path) => open(path, options),
+        Location::Database(database) => postgres::open(database, options),
+    }
 }
 
 /// Whether there is a store in a data directory.
@@ -50,12 +67,24 @@ pub enum Purpose {
 pub struct Options {
     /// What for.
     pub purpose: Purpose,
-    /// How many answers may be read at once, and as many plans; `None` for as many as there are processors, 2–8.
+    /// How many answers may be read at once, and as many plans, and in a database written; `None` for a number that
+    /// fits the processors.
     pub readers: Option<NonZeroUsize>,
     /// How many writes may wait before [`StoreError::Overloaded`].
     pub queue: usize,
     /// Whether an index for searches is kept up to date.
     pub indexing: Indexing,
+    /// Whether a database server is refused that forgets what it has acknowledged when its machine fails.
+    pub durability: Durability,
+}
+
+/// Whether what is acknowledged has to survive. The embedded engine always sees to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// A server that does not make sure of it is refused.
+    Required,
+    /// Data may be lost: for tests and trials.
+    Waived,
 }
 
 /// Whether a server keeps an index for searches. They are right without one, and slow.
@@ -70,7 +99,7 @@ pub enum Indexing {
 impl Options {
     /// The defaults for this purpose.
     pub const fn new(purpose: Purpose) -> Self {
-        Self { purpose, readers: None, queue: 1024, indexing: Indexing::On }
+        Self { purpose, readers: None, queue: 1024, indexing: Indexing::On, durability: Durability::Required }
     }
 }
 
@@ -191,9 +220,8 @@ pub trait Transaction: Reader {
     fn keep_answer(&mut self, answer: &StoredAnswer, now: Timestamp) -> Result<(), StoreError>;
     /// Keeps a run. One that is there already is left as it is.
     fn keep_run(&mut self, run: &RecordedRun) -> Result<(), StoreError>;
-    /// Takes away the tenant's oldest runs that began at this moment or before it, at most so many; how many it
-    /// were.
-    fn forget_runs(&mut self, tenant: TenantId, until: Timestamp, most: u32) -> Result<usize, StoreError>;
+    /// Takes away the tenant's oldest runs that began at this moment or before it, at most so many.
+    fn forget_runs(&mut self, tenant: TenantId, until: Timestamp, most: u32) -> Result<(), StoreError>;
 }
 
 /// A piece of work for [`Store::read`]. It may run more than once; only its last run counts.
@@ -220,8 +248,10 @@ pub enum ReadFor {
     Answers,
     /// Plans of writes: long looks, many at once under load.
     Plans,
-    /// Access keys and health: short looks that everything else waits for.
+    /// Access keys: short looks that everything else waits for, one question each.
     Keys,
+    /// Whether the store answers at all. Told soon, where other reads wait for a store to come back.
+    Health,
 }
 
 /// A storage engine. Shared between threads.

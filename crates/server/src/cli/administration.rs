@@ -1,4 +1,4 @@
-//! What the commands on the data directory share.
+//! What the commands on a store share.
 
 use std::io::Write as _;
 
@@ -6,27 +6,29 @@ use anyhow::Context as _;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use directory::Timestamp;
-use store::{Options, Purpose, Store, Tenant};
+use store::{Durability, Location, Options, Purpose, Store, Tenant};
 
-use crate::config::DataDirectory;
+use crate::config::StoreLocation;
 
 /// Opens the store for one command. A server may be running on it. What is not there is not made: a
 /// mistyped directory would look like an empty one.
-pub(super) fn open(data: &DataDirectory) -> anyhow::Result<Box<dyn Store>> {
-    let path = data.path()?;
-    anyhow::ensure!(
-        store::exists(&path),
-        "there is no data in {}; `rosterd serve` makes it, --data-dir says where",
-        path.display()
-    );
+pub(super) fn open(data: &StoreLocation) -> anyhow::Result<Box<dyn Store>> {
+    if let Location::Directory(path) = data.location()? {
+        anyhow::ensure!(
+            store::exists(&path),
+            "there is no data in {}; `rosterd serve` makes it, --data-dir says where",
+            path.display()
+        );
+    }
     open_or_make(data)
 }
 
-/// The same, but an empty data directory gets a store.
-pub(super) fn open_or_make(data: &DataDirectory) -> anyhow::Result<Box<dyn Store>> {
-    let path = data.path()?;
-    store::open(&path, &Options::new(Purpose::Admin))
-        .with_context(|| format!("cannot open {}", path.display()))
+/// The same, but an empty data directory or database gets a store.
+pub(super) fn open_or_make(data: &StoreLocation) -> anyhow::Result<Box<dyn Store>> {
+    let location = data.location()?;
+    // Who runs a database that may lose data knows it: the server asks.
+    let options = Options { durability: Durability::Waived, ..Options::new(Purpose::Admin) };
+    store::open_at(&location, &options).with_context(|| format!("cannot open {location}"))
 }
 
 /// The tenant of this name, or an error that says what to do.

@@ -10,7 +10,7 @@ use super::administration::{open, print, print_table, say, tenant, time};
 use crate::audit;
 use crate::auth::{NewKey, Scope, new_client, new_key};
 use crate::clock::SystemClock;
-use crate::config::DataDirectory;
+use crate::config::StoreLocation;
 use crate::logging;
 
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: StoreLocation,
     },
     /// List access keys and OAuth clients, without their secrets.
     List {
@@ -48,7 +48,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: StoreLocation,
     },
     /// Revoke an access key, or an OAuth client with all its tokens. It holds from the next request on, and
     /// cannot be undone.
@@ -59,7 +59,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: StoreLocation,
     },
 }
 
@@ -81,7 +81,7 @@ struct Made {
     tenant: String,
 }
 
-fn create(tenant_name: &str, scopes: &[Scope], oauth: bool, data: &DataDirectory) -> anyhow::Result<Made> {
+fn create(tenant_name: &str, scopes: &[Scope], oauth: bool, data: &StoreLocation) -> anyhow::Result<Made> {
     let store = open(data)?;
     let tenant = tenant(&*store, tenant_name)?;
     let mut scopes = scopes.to_vec();
@@ -127,7 +127,7 @@ impl Made {
     }
 }
 
-fn list(tenant_name: Option<&str>, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
+fn list(tenant_name: Option<&str>, json: bool, data: &StoreLocation) -> anyhow::Result<()> {
     let store = open(data)?;
     let only = tenant_name.map(|name| tenant(&*store, name)).transpose()?.map(|tenant| tenant.id);
     let (tenants, keys) = store::read(&*store, |reader| Ok((reader.tenants()?, reader.access_keys(only)?)))?;
@@ -158,7 +158,7 @@ fn list(tenant_name: Option<&str>, json: bool, data: &DataDirectory) -> anyhow::
     print_table(["KEY", "KIND", "TENANT", "SCOPES", "CREATED", "REVOKED"], keys.iter().map(row))
 }
 
-fn revoke(id: &str, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
+fn revoke(id: &str, json: bool, data: &StoreLocation) -> anyhow::Result<()> {
     let store = open(data)?;
     let owned = id.to_owned();
     let revoked =

@@ -5,6 +5,7 @@ mod exit;
 mod import;
 mod keys;
 mod listening;
+mod migrate;
 mod openapi;
 mod rates;
 mod serve;
@@ -27,7 +28,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server on the embedded store.
+    /// Run the server, on the embedded store or on PostgreSQL.
     Serve(serve::Arguments),
     /// Send the records of NDJSON or CSV files to a server, batch by batch.
     Import(import::Arguments),
@@ -35,6 +36,8 @@ enum Command {
     Tenants(tenants::Arguments),
     /// Create, list and revoke access keys.
     Keys(keys::Arguments),
+    /// Show what the schema of a store lacks, and bring it up to date. `serve` does it by itself at start.
+    Migrate(migrate::Arguments),
     /// Print the OpenAPI document of the server.
     Openapi,
 }
@@ -46,6 +49,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Tenants(arguments) => settle(tenants::run(&arguments)),
         Command::Keys(arguments) => settle(keys::run(&arguments)),
+        Command::Migrate(arguments) => settle(migrate::run(&arguments)),
         Command::Openapi => settle(openapi::run()),
     }
     .into()

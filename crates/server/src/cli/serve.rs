@@ -1,11 +1,12 @@
 //! `rosterd serve`
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::builder::RangedU64ValueParser;
 use directory::{Clock as _, DEPTH_LIMIT};
-use store::{Options, Purpose, Store, Tenant};
+use store::{Durability, Options, Purpose, Store, Tenant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,7 @@ use super::rates::Rates;
 use crate::audit;
 use crate::auth::{NewKey, Scope, new_key};
 use crate::clock::SystemClock;
-use crate::config::DataDirectory;
+use crate::config::StoreLocation;
 use crate::http::admission::THREADS;
 use crate::http::tls::Tls;
 use crate::http::{App, Settings, connection, router};
@@ -32,7 +33,9 @@ const FILE_TOO_LARGE: i32 = 25;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    data: DataDirectory,
+    data: StoreLocation,
+    #[command(flatten)]
+    database: DatabaseOptions,
     #[command(flatten)]
     listening: Listening,
     /// The deepest level a group may lie on; a root is level 1. Groups that lie deeper already stay where
@@ -67,19 +70,39 @@ pub(super) struct Arguments {
     rates: Rates,
 }
 
+/// What matters where the store is a database.
+#[derive(Debug, clap::Args)]
+struct DatabaseOptions {
+    /// How many connections to the database each of reading answers, planning and writing may take
+    /// [default: twice the processors, 4-16]
+    #[arg(long, value_name = "COUNT", env = "ROSTERD_DATABASE_CONNECTIONS")]
+    database_connections: Option<NonZeroUsize>,
+    /// Serve from a database that loses what it has acknowledged when its machine fails (fsync=off and the like)
+    #[arg(long)]
+    accept_data_loss: bool,
+}
+
+impl DatabaseOptions {
+    fn options(&self) -> Options {
+        let durability = if self.accept_data_loss { Durability::Waived } else { Durability::Required };
+        Options { durability, readers: self.database_connections, ..Options::new(Purpose::Serve) }
+    }
+}
+
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     logging::start();
     let recorder = metrics::install().context("cannot start the metrics")?;
-    let path = arguments.data.path()?;
+    let location = arguments.data.location()?;
     let rates = arguments.rates.limits()?;
-    let store = store::open(&path, &Options::new(Purpose::Serve))
-        .with_context(|| format!("cannot serve from {}", path.display()))?;
+    let store = store::open_at(&location, &arguments.database.options())
+        .with_context(|| format!("cannot serve from {location}"))?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.enable_all().max_blocking_threads(THREADS).build()?;
+    let (entrance, url) = runtime.block_on(arguments.listening.open())?;
+    // Where threads may wait.
+    let first_key = first_key(&*store)?;
     runtime.block_on(async {
-        let (entrance, url) = arguments.listening.open().await?;
-        let first_key = first_key(&*store)?;
-        say(&format!("data in {}", path.display()));
+        say(&format!("data in {location}"));
         say(&format!("listening on {url}"));
         if let Some(key) = first_key {
             greet(&key, &url);
@@ -119,7 +142,8 @@ fn first_key(store: &dyn Store) -> anyhow::Result<Option<NewKey>> {
     let now = SystemClock.now();
     let created: Option<Tenant> =
         store::write(store, move |transaction| transaction.create_tenant(FIRST_TENANT, now))?;
-    let tenant = created.context("the first tenant appeared while it was being created")?;
+    // Another server has started on the same database at the same moment, and shows the key.
+    let Some(tenant) = created else { return Ok(None) };
     let key = new_key(tenant.id, &Scope::ALL, now)?;
     let stored = key.stored.clone();
     store::write(store, move |transaction| transaction.create_access_key(&stored))?;

@@ -8,7 +8,7 @@ use store::Tenant;
 
 use super::administration::{open, open_or_make, print, print_table, time};
 use crate::clock::SystemClock;
-use crate::config::DataDirectory;
+use crate::config::StoreLocation;
 
 /// The longest name of a tenant.
 const MAX_NAME: usize = 64;
@@ -29,7 +29,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: StoreLocation,
     },
     /// List the tenants.
     List {
@@ -37,7 +37,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        data: DataDirectory,
+        data: StoreLocation,
     },
 }
 
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-fn create(name: &str, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
+fn create(name: &str, json: bool, data: &StoreLocation) -> anyhow::Result<()> {
     check_name(name)?;
     let store = open_or_make(data)?;
     let owned = name.to_owned();
@@ -58,7 +58,7 @@ fn create(name: &str, json: bool, data: &DataDirectory) -> anyhow::Result<()> {
     if json { print(&object(&tenant).to_string()) } else { print(&format!("created tenant {name}")) }
 }
 
-fn list(json: bool, data: &DataDirectory) -> anyhow::Result<()> {
+fn list(json: bool, data: &StoreLocation) -> anyhow::Result<()> {
     let store = open(data)?;
     let tenants = store::read(&*store, |reader| reader.tenants())?;
     if json {

@@ -154,8 +154,8 @@ fn forget(desk: &Desk) {
     let runs: Vec<RecordedRun> = (1..=6).map(|at| run(if at % 2 == 0 { left } else { right }, at)).collect();
     assert_eq!(keep(desk, &runs), Ok(()));
     let mut left_over = Vec::new();
-    for (tenant, until, most, gone) in [(left, 0, 9, 0), (left, 4, 1, 1), (right, 4, 3, 2), (left, 4, 3, 1)] {
-        assert_eq!(desk.write(move |tx| tx.forget_runs(tenant, Timestamp(until), most)), Ok(gone));
+    for (tenant, until, most) in [(left, 0, 9), (left, 4, 1), (right, 4, 3), (left, 4, 3)] {
+        assert_eq!(desk.write(move |tx| tx.forget_runs(tenant, Timestamp(until), most)), Ok(()));
         let all = [left, right].map(|tenant| starts(&list(desk, tenant, &RunFilter::default(), first(9))));
         left_over.push(all);
     }

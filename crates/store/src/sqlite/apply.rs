@@ -9,11 +9,11 @@ use directory::{
 use rusqlite::{CachedStatement, Connection};
 
 use super::errors::is_taken;
-use super::fold::fold;
 use super::subtree;
 use super::tenants::Counters;
 use super::{addresses, attributes};
 use crate::StoreError;
+use crate::fold::fold;
 
 /// A reference with the number under which it is found.
 type Folded<'w> = (i64, &'w ExternalReference);

@@ -9,12 +9,12 @@ use directory::{
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
 use super::errors::damaged;
-use super::fold::fold;
 use super::rows::{self, RowReference, Rows};
 use super::subtree;
 use super::tenants::Counters;
 use super::{addresses, attributes};
 use crate::StoreError;
+use crate::fold::fold;
 use crate::free_ids::free_ids;
 
 /// How many similar references a record is told about.

@@ -71,6 +71,23 @@ pub(super) fn migrate(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// How many steps the file has, after checking them.
+pub(super) fn count(db: &Connection) -> Result<usize, StoreError> {
+    recognise(db)?;
+    Ok(MIGRATIONS.len() - pending(db)?.len())
+}
+
+/// All steps, of which the first ones are applied.
+pub(super) fn list(applied: usize) -> Vec<crate::Migration> {
+    let listed = MIGRATIONS.iter().zip(0..).map(|(migration, place)| crate::Migration {
+        number: migration.number,
+        name: migration.name,
+        is_applied: place < applied,
+        statements: vec![migration.sql.trim().to_owned()],
+    });
+    listed.collect()
+}
+
 /// A database in memory with the whole schema and nothing in it.
 #[cfg(test)]
 pub(super) fn database() -> Connection {

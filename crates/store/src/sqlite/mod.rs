@@ -13,7 +13,6 @@ mod checkpoint;
 mod connection;
 mod errors;
 mod files;
-mod fold;
 mod load;
 mod migrate;
 mod read;
@@ -44,7 +43,8 @@ use self::readers::Readers;
 use self::search::Following;
 use self::writer::{Health, Writer};
 use crate::{
-    Done, Indexing, Options, Purpose, ReadFor, ReadJob, Store, StoreError, Turn, WriteJob, observed,
+    Done, Indexing, Migration, Options, Purpose, ReadFor, ReadJob, Store, StoreError, Turn, WriteJob,
+    observed,
 };
 
 /// Older ones can damage a file when two connections checkpoint at once (`WAL-reset bug`).
@@ -63,6 +63,17 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Box<dyn Store>, Sto
         StoreError::OutcomeUnknown(text) => StoreError::Unavailable(text),
         other => other,
     })
+}
+
+/// The steps of the schema of a data directory.
+pub(crate) fn migrations(path: &Path) -> Result<Vec<Migration>, StoreError> {
+    let applied = if exists(path) {
+        let dir = DataDir::prepare(path)?;
+        migrate::count(&connection::open(&dir.data_file(), Role::Admin)?)?
+    } else {
+        0
+    };
+    Ok(migrate::list(applied))
 }
 
 fn check_version(number: i32) -> Result<(), StoreError> {
@@ -149,7 +160,7 @@ impl Store for Serving {
         match purpose {
             ReadFor::Answers => &self.answers,
             ReadFor::Plans => &self.plans,
-            ReadFor::Keys => &self.keys,
+            ReadFor::Keys | ReadFor::Health => &self.keys,
         }
         .read(job)
     }

@@ -43,13 +43,14 @@ pub(super) fn forget(
     tenant: TenantId,
     until: Timestamp,
     most: u32,
-) -> Result<usize, StoreError> {
+) -> Result<(), StoreError> {
     let mut delete = db.prepare_cached(
         "DELETE FROM runs WHERE row IN
            (SELECT row FROM runs INDEXED BY runs_id WHERE tenant = ?1 AND id < ?2 ORDER BY id LIMIT ?3)",
     )?;
     let end = RunId::first_of(Timestamp(until.0.saturating_add(1)));
-    Ok(delete.execute((tenant.0, end.to_bytes(), most))?)
+    delete.execute((tenant.0, end.to_bytes(), most))?;
+    Ok(())
 }
 
 pub(super) fn find(db: &Connection, tenant: TenantId, id: RunId) -> Result<Option<RecordedRun>, StoreError> {

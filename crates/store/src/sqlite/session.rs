@@ -227,7 +227,7 @@ impl Transaction for Session<'_> {
         self.writing(0, runs::keep(self.db, run))
     }
 
-    fn forget_runs(&mut self, tenant: TenantId, until: Timestamp, most: u32) -> Result<usize, StoreError> {
+    fn forget_runs(&mut self, tenant: TenantId, until: Timestamp, most: u32) -> Result<(), StoreError> {
         self.writing(0, runs::forget(self.db, tenant, until, most))
     }
 }

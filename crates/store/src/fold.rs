@@ -5,7 +5,7 @@ use directory::ReferenceKey;
 /// The first 8 bytes of BLAKE3 of the folded key. It is stored, so it must never change; the test below
 /// holds it. A cryptographic hash, because callers choose their keys: with a fast one they could make
 /// thousands of keys share a number, and each look-up would then read thousands of rows.
-pub(super) fn fold(key: &ReferenceKey) -> i64 {
+pub(crate) fn fold(key: &ReferenceKey) -> i64 {
     let hash = blake3::hash(key.folded().as_bytes());
     let mut first = [0; 8];
     first.copy_from_slice(&hash.as_bytes()[..8]);

@@ -1,0 +1,275 @@
+//! One connection for one job: statements in order, each round trip with a deadline of our own.
+
+use std::future::Future;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use deadpool::managed::Object;
+use futures_util::future::{join, join_all};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
+
+use super::connect::Connection;
+use super::failure::{Failure, Phase};
+use super::pool::{Lines, Manager, ROUND_TRIP};
+use crate::StoreError;
+
+/// A value of a statement, with its type.
+pub(super) type Parameter<'p> = (&'p (dyn ToSql + Sync), Type);
+
+/// A statement and its values.
+pub(super) type Query<'p> = (&'static str, &'p [Parameter<'p>]);
+
+/// A value that a statement keeps until it is sent.
+pub(super) type Owned = (Box<dyn ToSql + Sync + Send>, Type);
+
+/// How a statement that waits may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expect {
+    /// Whatever number of rows it changes.
+    Any,
+    /// As many rows as this; else a race was missed, as the text says.
+    Rows(u64, &'static str),
+}
+
+/// A statement whose result nobody needs yet.
+struct Waiting {
+    sql: &'static str,
+    values: Vec<Owned>,
+    expect: Expect,
+}
+
+/// A connection in the hands of a job. Unless it is given back, it is closed: nobody knows in which state it is.
+pub(super) struct Link<'l> {
+    lines: &'l Lines,
+    connection: Option<Object<Manager>>,
+    /// What is sent together with the next statement: the beginning of a transaction or savepoint.
+    before: Vec<&'static str>,
+    waiting: Vec<Waiting>,
+    /// Whether a transaction was begun.
+    begun: bool,
+    /// Why nothing more can be asked in this transaction, or since its savepoint.
+    pub(super) failure: Option<Failure>,
+}
+
+impl<'l> Link<'l> {
+    /// With what begins the transaction; nothing for statements on their own.
+    pub(super) fn new(lines: &'l Lines, connection: Object<Manager>, before: Option<&'static str>) -> Self {
+        let before = before.into_iter().collect();
+        Self { lines, connection: Some(connection), before, waiting: Vec::new(), begun: false, failure: None }
+    }
+
+    /// The rows of a statement.
+    pub(super) fn rows(
+        &mut self,
+        sql: &'static str,
+        values: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut rows = self.all(&[(sql, values)])?;
+        Ok(rows.pop().unwrap_or_default())
+    }
+
+    /// The row of a statement that has one at most.
+    pub(super) fn row(
+        &mut self,
+        sql: &'static str,
+        values: &[Parameter<'_>],
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, values)?.pop())
+    }
+
+    /// The rows of several statements, in one round trip.
+    pub(super) fn all(&mut self, queries: &[Query<'_>]) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.round(async |client| {
+            let queries = queries.iter().map(|(sql, values)| client.query_typed(sql, values));
+            join_all(queries).await.into_iter().collect()
+        })
+    }
+
+    /// The same of those that are asked at all.
+    pub(super) fn each<const N: usize>(
+        &mut self,
+        queries: [Option<Query<'_>>; N],
+    ) -> Result<[Vec<Row>; N], StoreError> {
+        let asked: Vec<Query<'_>> = queries.into_iter().flatten().collect();
+        let mut found = if asked.is_empty() { Vec::new() } else { self.all(&asked)? }.into_iter();
+        Ok(queries.map(|query| query.and_then(|_| found.next()).unwrap_or_default()))
+    }
+
+    /// How many rows a statement changes.
+    pub(super) fn run(&mut self, sql: &'static str, values: &[Parameter<'_>]) -> Result<u64, StoreError> {
+        self.round(async |client| client.execute_typed(sql, values).await)
+    }
+
+    /// One round trip, or few, of what is neither.
+    pub(super) fn round<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, StoreError> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone().into_error());
+        }
+        let (before, waiting) = (std::mem::take(&mut self.before), std::mem::take(&mut self.waiting));
+        self.begun |= !before.is_empty();
+        let Some(connection) = &self.connection else {
+            return Err(self.fail(Failure::lost(Phase::Before, "the connection is gone")));
+        };
+        // In this order: each is sent when it is looked at first.
+        let done = self.lines.handle().block_on(in_time(Phase::Before, async {
+            let first = send(&connection.client, &before, &waiting);
+            let (first, done) = join(first, work(&connection.client)).await;
+            // What came first says why the rest failed.
+            first?;
+            done.map_err(|error| Failure::of(&error, Phase::Before))
+        }));
+        done.map_err(|failure| self.fail(failure))
+    }
+
+    /// A statement that goes with the next round trip: its result is known only then.
+    pub(super) fn later(&mut self, sql: &'static str, values: Vec<Owned>, expect: Expect) {
+        self.waiting.push(Waiting { sql, values, expect });
+    }
+
+    /// Sends what waits.
+    pub(super) fn flush(&mut self) -> Result<(), StoreError> {
+        if self.waiting.is_empty() {
+            return self.failure.clone().map_or(Ok(()), |failure| Err(failure.into_error()));
+        }
+        self.round(async |_| Ok(()))
+    }
+
+    /// Something to be sent with the next statement.
+    pub(super) fn before_next(&mut self, sql: &'static str) {
+        self.before.push(sql);
+    }
+
+    /// Forgets what failed since a savepoint, to which it goes back with the next statement.
+    pub(super) fn back_to(&mut self, savepoint: Option<&'static str>) {
+        self.waiting.clear();
+        if let Some(sql) = savepoint {
+            self.failure = None;
+            self.before.push(sql);
+        }
+    }
+
+    /// Nothing more can be asked after this.
+    pub(super) fn fail(&mut self, failure: Failure) -> StoreError {
+        self.failure = Some(failure.clone());
+        failure.into_error()
+    }
+
+    /// Makes everything durable.
+    pub(super) fn commit(mut self) -> Result<(), Failure> {
+        // What may turn out to have missed a race must not be sent along with the commit.
+        if self.waiting.iter().any(|waiting| waiting.expect != Expect::Any) {
+            drop(self.flush());
+        }
+        if let Some(failure) = self.failure.take() {
+            self.leave_after(&failure);
+            return Err(failure);
+        }
+        let Some(connection) = self.connection.take() else {
+            return Err(Failure::lost(Phase::Before, "the connection is gone"));
+        };
+        connection.warned.store(false, Ordering::SeqCst);
+        let (before, waiting) = (std::mem::take(&mut self.before), std::mem::take(&mut self.waiting));
+        let committed = self.lines.handle().block_on(in_time(Phase::Commit, async {
+            let client = &connection.client;
+            let (first, done) = join(send(client, &before, &waiting), client.batch_execute("COMMIT")).await;
+            match first {
+                Ok(()) => done.map_err(|error| Failure::of(&error, Phase::Commit)),
+                Err(failure) if failure.lost => Err(Failure::lost(Phase::Commit, failure.to_string())),
+                // The server has rolled back what failed before the commit.
+                Err(failure) => Err(failure),
+            }
+        }));
+        let committed = committed.and_then(|()| {
+            let may_be_lost = "the commit may not have reached the standby";
+            if connection.warned.load(Ordering::SeqCst) {
+                Err(Failure::lost(Phase::Commit, may_be_lost))
+            } else {
+                Ok(())
+            }
+        });
+        if committed.is_err() {
+            self.connection = Some(connection);
+        }
+        committed
+    }
+
+    fn leave_after(&mut self, failure: &Failure) {
+        if !failure.lost
+            && let Some(connection) = self.connection.take()
+        {
+            roll_back(self.lines, connection);
+        }
+    }
+
+    /// Ends a transaction that has nothing to keep, without waiting for it.
+    pub(super) fn leave(mut self) {
+        // Dropped with its connection where that is lost.
+        if self.failure.as_ref().is_some_and(|failure| failure.lost) {
+            return;
+        }
+        if let Some(connection) = self.connection.take()
+            && self.begun
+        {
+            roll_back(self.lines, connection);
+        }
+    }
+}
+
+fn roll_back(lines: &Lines, connection: Object<Manager>) {
+    lines.handle().spawn(async move {
+        let left = in_time(Phase::Before, async {
+            let ended = connection.client.batch_execute("ROLLBACK").await;
+            ended.map_err(|error| Failure::of(&error, Phase::Before))
+        });
+        if left.await.is_err() {
+            drop(Object::take(connection));
+        }
+    });
+}
+
+impl Drop for Link<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            let connection: Connection = Object::take(connection);
+            // Ended on the runtime that it lives on.
+            self.lines.handle().spawn(async move { drop(connection) });
+        }
+    }
+}
+
+/// In this order, without waiting for one before the next is sent.
+async fn send(client: &Client, before: &[&str], waiting: &[Waiting]) -> Result<(), Failure> {
+    let begin = join_all(before.iter().map(|sql| client.batch_execute(sql)));
+    let statements = waiting.iter().map(|waiting| async {
+        let values: Vec<Parameter<'_>> = waiting
+            .values
+            .iter()
+            .map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone()))
+            .collect();
+        client.execute_typed(waiting.sql, &values).await
+    });
+    let (openings, done) = join(begin, join_all(statements)).await;
+    for opened in openings {
+        opened.map_err(|error| Failure::of(&error, Phase::Before))?;
+    }
+    for (waiting, done) in waiting.iter().zip(done) {
+        let changed = done.map_err(|error| Failure::of(&error, Phase::Before))?;
+        if let Expect::Rows(expected, race) = waiting.expect
+            && changed != expected
+        {
+            return Err(Failure::race(race));
+        }
+    }
+    Ok(())
+}
+
+async fn in_time<T>(phase: Phase, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let deadline: Duration = ROUND_TRIP;
+    tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
+        Err(Failure::lost(phase, format!("it has not answered for {} s", deadline.as_secs())))
+    })
+}

@@ -1,0 +1,6 @@
+SELECT id, parent_id, source, key, name, description, photo_url, created_at, updated_at, archived_at, revision,
+       language, company, department, office, notes, options
+FROM groups
+WHERE tenant = $1 AND (revision, id) > ($2, $3)
+ORDER BY revision, id
+LIMIT $4

@@ -1,0 +1,14 @@
+-- Levels of the pieces below and including these groups, without entering another one of them.
+WITH RECURSIVE below (top, id, level) AS (
+    SELECT g.id, g.id, 1
+    FROM unnest($2::bigint[]) AS k (id)
+    JOIN groups AS g ON g.tenant = $1 AND g.id = k.id
+    UNION ALL
+    SELECT b.top, g.id, b.level + 1
+    FROM below AS b
+    JOIN groups AS g ON g.tenant = $1 AND g.parent_id = b.id
+    WHERE b.level < 65536 AND g.id <> ALL ($2::bigint[])
+)
+SELECT top, max(level)
+FROM below
+GROUP BY top

@@ -1,0 +1,4 @@
+SELECT revision, next_id, next_attribute_id, next_address_id, extra_refs
+FROM tenants
+WHERE tenant = $1
+FOR NO KEY UPDATE

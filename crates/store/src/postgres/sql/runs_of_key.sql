@@ -1,0 +1,6 @@
+SELECT id, key_id, face, operation, started_at, revision, dry_run, idempotency_key,
+       created, updated, unchanged, archived, restored, failed, omitted
+FROM runs
+WHERE tenant = $1 AND id < $2 AND id >= $3 AND idempotency_key = $5
+ORDER BY id DESC
+LIMIT $4

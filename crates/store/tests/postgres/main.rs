@@ -1,0 +1,42 @@
+//! The engine on `PostgreSQL`: it conforms as it is, on partitioned tables, and behind `PgBouncer`.
+
+use store::cluster::{self, Database};
+use store::conformance::{self, TestStore};
+use store::{Durability, Location, Options, Purpose, Spread, Store};
+
+/// What is emptied between two cases: nothing is as fast as that.
+const EMPTY: &str =
+    "TRUNCATE tenants, tenant_names, access_keys, groups, extra_refs, stored_answers, runs, attributes,
+                     attribute_values, addresses";
+
+fn location(url: &str) -> Location {
+    url.parse().expect("a location")
+}
+
+fn open(url: &str, purpose: Purpose) -> Box<dyn Store> {
+    let options = Options { durability: Durability::Waived, ..Options::new(purpose) };
+    store::open_at(&location(url), &options).expect("opens")
+}
+
+/// The suite on tables that lie like this, through this address of the database.
+fn conforms(database: &Database, spread: Option<Spread>, url: &str) {
+    store::migrate(&location(database.url()), spread).expect("migrated");
+    let session = database.session();
+    conformance::run(&|| {
+        session.execute(EMPTY).expect("emptied");
+        TestStore { store: open(url, Purpose::Serve), keep: None }
+    });
+}
+
+#[test]
+fn postgres_conforms() {
+    let Some(database) = cluster::database() else { return };
+    conforms(&database, None, database.url());
+}
+
+/// Stands in for Citus: a statement that does not name its tenant, and a key that does not begin with it, fail.
+#[test]
+fn postgres_conforms_on_partitions() {
+    let Some(database) = cluster::database() else { return };
+    conforms(&database, Some(Spread::Partitions(4)), database.url());
+}
