@@ -1,6 +1,8 @@
 //! The engine on `PostgreSQL`: it conforms as it is, on partitioned tables, and behind `PgBouncer`.
 
-use store::cluster::{self, Database};
+mod statements;
+
+use store::cluster::{self, Cluster, PgBouncer, Session};
 use store::conformance::{self, TestStore};
 use store::{Durability, Location, Options, Purpose, Spread, Store};
 
@@ -18,10 +20,10 @@ fn open(url: &str, purpose: Purpose) -> Box<dyn Store> {
     store::open_at(&location(url), &options).expect("opens")
 }
 
-/// The suite on tables that lie like this, through this address of the database.
-fn conforms(database: &Database, spread: Option<Spread>, url: &str) {
-    store::migrate(&location(database.url()), spread).expect("migrated");
-    let session = database.session();
+/// The suite on tables that lie like this, through one address of a database; the other one leads straight to it.
+fn conforms(direct: &str, spread: Option<Spread>, url: &str) {
+    store::migrate(&location(direct), spread).expect("migrated");
+    let session = Session::open(direct).expect("a connection");
     conformance::run(&|| {
         session.execute(EMPTY).expect("emptied");
         TestStore { store: open(url, Purpose::Serve), keep: None }
@@ -31,12 +33,24 @@ fn conforms(database: &Database, spread: Option<Spread>, url: &str) {
 #[test]
 fn postgres_conforms() {
     let Some(database) = cluster::database() else { return };
-    conforms(&database, None, database.url());
+    conforms(database.url(), None, database.url());
 }
 
 /// Stands in for Citus: a statement that does not name its tenant, and a key that does not begin with it, fail.
 #[test]
 fn postgres_conforms_on_partitions() {
     let Some(database) = cluster::database() else { return };
-    conforms(&database, Some(Spread::Partitions(4)), database.url());
+    conforms(database.url(), Some(Spread::Partitions(4)), database.url());
+}
+
+/// In transaction mode: what a connection remembers from one transaction is not there in the next.
+#[test]
+fn postgres_conforms_behind_a_pooler() {
+    if !cluster::bouncer_available() {
+        return;
+    }
+    let cluster = Cluster::start();
+    cluster.create_database("pooled");
+    let bouncer = PgBouncer::in_front_of(&cluster);
+    conforms(&cluster.url("pooled"), None, &bouncer.url("pooled"));
 }
