@@ -1,4 +1,4 @@
-//! The embedded engine against the reference engine: random batches, planned and applied on both, must
+//! The engines against the reference engine: random batches, planned and applied on each, must
 //! lead to the same snapshots, plans, answers and groups.
 
 mod attributes;
@@ -19,7 +19,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use store::conformance::{Desk, TestStore};
 use store::memory::Memory;
-use store::{Options, Purpose, Reader, StoreError};
+use store::{Durability, Location, Options, Purpose, Reader, Spread, StoreError, cluster};
 
 use generate::{Step, steps};
 use service::{Run, run};
@@ -217,18 +217,45 @@ fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
-#[test]
-fn both_engines_do_the_same() {
-    // Opening a file takes longer than a case: one for all of them, with tenants of their own.
-    let sqlite = sqlite();
-    proptest!(config(), |(steps in steps())| {
+/// The steps of random cases lead to the same on the reference engine and on this one, as often as this.
+fn does_the_same(engine: &Desk, cases: u32) {
+    let config = ProptestConfig { cases, ..config() };
+    proptest!(config, |(steps in steps())| {
         let memory = memory();
-        let (left, right) = (Side::new(&memory), Side::new(&sqlite));
+        let (left, right) = (Side::new(&memory), Side::new(engine));
         for (at, step) in (1..).zip(&steps) {
             prop_assert_eq!(left.step(step, at), right.step(step, at));
         }
         prop_assert_eq!(left.state(), right.state());
     });
+}
+
+#[test]
+fn both_engines_do_the_same() {
+    // Opening a file takes longer than a case: one for all of them, with tenants of their own.
+    does_the_same(&sqlite(), config().cases);
+}
+
+#[test]
+fn postgres_does_the_same() {
+    does_the_same_on_postgres(None);
+}
+
+/// Stands in for Citus.
+#[test]
+fn postgres_does_the_same_on_partitions() {
+    does_the_same_on_postgres(Some(Spread::Partitions(4)));
+}
+
+fn does_the_same_on_postgres(spread: Option<Spread>) {
+    let Some(database) = cluster::database() else { return };
+    let location: Location = database.url().parse().expect("a location");
+    store::migrate(&location, spread).expect("migrated");
+    let options = Options { durability: Durability::Waived, ..Options::new(Purpose::Serve) };
+    let store = store::open_at(&location, &options).expect("opens");
+    let desk = Desk::new(TestStore { store, keep: Some(Box::new(database)) });
+    // Each step and each look is a round trip or more.
+    does_the_same(&desk, config().cases / 16);
 }
 
 /// The comparison has teeth: batches of the generator do create, change, move, archive and refuse.
