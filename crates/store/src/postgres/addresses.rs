@@ -60,13 +60,14 @@ pub(super) fn of_groups(
     Ok(addresses)
 }
 
-/// Applies what a plan says of addresses. Each is named once, so kinds of writes may be put together.
+/// Applies what a plan says of addresses, with the next round trip. Each is named once, so kinds of writes may be
+/// put together.
 pub(super) fn apply(
     link: &mut Link<'_>,
     tenant: TenantId,
     writes: &[(GroupId, &AddressWrite)],
     counters: &mut Counters,
-) -> Result<(), StoreError> {
+) {
     let (mut added, mut replaced) = (Columns::default(), Columns::default());
     let (mut groups, mut ids) = (Vec::new(), Vec::new());
     for (of, write) in writes {
@@ -93,7 +94,6 @@ pub(super) fn apply(
         ];
         link.later(include_str!("sql/addresses_delete.sql"), values, expected);
     }
-    Ok(())
 }
 
 /// Addresses in the order of the statements that write.

@@ -37,8 +37,8 @@ pub(super) fn apply(
     turn.update(writes)?;
     turn.create(writes)?;
     turn.add_extra()?;
-    turn.values(writes)?;
-    turn.addresses(writes)?;
+    turn.values(writes);
+    turn.addresses(writes);
     turn.archive(writes)?;
     turn.restore(writes)?;
     turn.check_claims()?;
@@ -279,27 +279,24 @@ impl<'t> Turn<'t, '_> {
         table.run(self.link, include_str!("sql/extra_insert.sql"), self.tenant, &[]).map(drop)
     }
 
-    fn values(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
+    fn values(&mut self, writes: &[Write]) {
         let mut all: Vec<(GroupId, &ValueWrite)> = Vec::new();
         for write in writes {
             if let Write::Create { id, values, .. } | Write::Update { id, values, .. } = write {
                 all.extend(values.iter().map(|value| (*id, value)));
             }
         }
-        if all.is_empty() { Ok(()) } else { attributes::write(self.link, self.tenant, &all) }
+        attributes::write(self.link, self.tenant, &all);
     }
 
-    fn addresses(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
+    fn addresses(&mut self, writes: &[Write]) {
         let mut all = Vec::new();
         for write in writes {
             if let Write::Create { id, addresses, .. } | Write::Update { id, addresses, .. } = write {
                 all.extend(addresses.iter().map(|address| (*id, address)));
             }
         }
-        if all.is_empty() {
-            return Ok(());
-        }
-        addresses::apply(self.link, self.tenant, &all, &mut self.counters)
+        addresses::apply(self.link, self.tenant, &all, &mut self.counters);
     }
 
     fn archive(&mut self, writes: &[Write]) -> Result<(), StoreError> {

@@ -151,12 +151,8 @@ impl<'k> Keys<'k> {
     }
 }
 
-/// Writes values of groups, as they stand. Each part is named once.
-pub(super) fn write(
-    link: &mut Link<'_>,
-    tenant: TenantId,
-    writes: &[(GroupId, &ValueWrite)],
-) -> Result<(), StoreError> {
+/// Writes values of groups, as they stand, with the next round trip. Each part is named once.
+pub(super) fn write(link: &mut Link<'_>, tenant: TenantId, writes: &[(GroupId, &ValueWrite)]) {
     let (mut put, mut taken, mut values) = (Parts::default(), Parts::default(), Vec::new());
     for (group, write) in writes {
         match &write.value {
@@ -170,7 +166,6 @@ pub(super) fn write(
     let values: Owned = (Box::new(values), Type::TEXT_ARRAY);
     put.later(link, tenant, include_str!("sql/attribute_values_put.sql"), Some(values));
     taken.later(link, tenant, include_str!("sql/attribute_values_delete.sql"), None);
-    Ok(())
 }
 
 /// Which parts of values a statement is about.
@@ -225,14 +220,14 @@ pub(super) fn load(
     })
 }
 
-/// Writes definitions under the tenant's next revision, in their order: those of one kind that follow each other
-/// by one statement.
+/// Writes definitions under the tenant's next revision, with the next round trip, in their order: those of one
+/// kind that follow each other by one statement.
 pub(super) fn apply(
     link: &mut Link<'_>,
     tenant: TenantId,
     counters: Counters,
     writes: &[DefinitionWrite],
-) -> Result<Counters, StoreError> {
+) -> Counters {
     let mut counters = Counters { revision: counters.revision + 1, ..counters };
     for same in writes.chunk_by(|one, next| std::mem::discriminant(one) == std::mem::discriminant(next)) {
         let (mut definitions, mut deleted) = (Vec::new(), Vec::new());
@@ -252,7 +247,7 @@ pub(super) fn apply(
         delete(link, tenant, deleted);
     }
     tenants::store(link, tenant, counters);
-    Ok(counters)
+    counters
 }
 
 fn put(link: &mut Link<'_>, tenant: TenantId, definitions: &[&AttributeDefinition], sql: &'static str) {

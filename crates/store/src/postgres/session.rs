@@ -259,7 +259,7 @@ impl Transaction for Session<'_> {
     fn apply_definitions(&mut self, tenant: TenantId, writes: &[DefinitionWrite]) -> Result<i64, StoreError> {
         let counters = self.turn(tenant)?;
         let session = self.writing(writes.len());
-        let counters = attributes::apply(&mut session.link, tenant, counters, writes)?;
+        let counters = attributes::apply(&mut session.link, tenant, counters, writes);
         session.counters.insert(tenant, counters);
         Ok(counters.revision)
     }
