@@ -10,9 +10,15 @@ line (depth, id, parent_id) AS (
     WHERE line.depth < 65536
 ),
 nearest (attribute_id, language, depth, group_id) AS MATERIALIZED (
-    SELECT DISTINCT ON (v.attribute_id, v.language) v.attribute_id, v.language, line.depth, line.id
-    FROM line JOIN attribute_values AS v ON v.tenant = $1 AND v.group_id = line.id
-    ORDER BY v.attribute_id, v.language, line.depth
+    SELECT DISTINCT ON (own.attribute_id, own.language) own.attribute_id, own.language, line.depth, line.id
+    FROM line
+    -- OFFSET keeps the planner from joining by other means: without statistics it would sort all values of a tenant.
+    CROSS JOIN LATERAL (
+        SELECT v.attribute_id, v.language FROM attribute_values AS v
+        WHERE v.tenant = $1 AND v.group_id = line.id
+        OFFSET 0
+    ) AS own
+    ORDER BY own.attribute_id, own.language, line.depth
 ),
 shown (id) AS MATERIALIZED (
     SELECT attribute_id FROM nearest
