@@ -21,9 +21,6 @@ pub(super) const MOST_LOOKED_AT: usize = 5000;
 /// How many rows are fetched at once where all of them are looked at.
 const FETCHED: usize = 4096;
 
-/// Keys of the parents of groups.
-const KEYS: &str = "SELECT id, key FROM groups WHERE tenant = $1 AND id = ANY ($2)";
-
 /// One look decides which groups a key means, for plans and for readers alike.
 pub(super) fn find(
     link: &mut Link<'_>,
@@ -193,7 +190,7 @@ pub(super) fn complete(
     let tenant = (&tenant.0 as _, Type::INT8);
     let mut results = link
         .all(&[
-            (KEYS, &[tenant.clone(), (&parents, Type::INT8_ARRAY)]),
+            (include_str!("sql/keys.sql"), &[tenant.clone(), (&parents, Type::INT8_ARRAY)]),
             (include_str!("sql/extra_references.sql"), &[tenant, (&ids, Type::INT8_ARRAY)]),
         ])?
         .into_iter();

@@ -11,4 +11,4 @@ FROM unnest(
     group_id, id, code, type, country, gender, icp, is_default, notes,
     first_name, middle_name, last_name, street, number, number_extension, postal_code, city, region,
     phone, mobile, email, company, url)
-WHERE a.tenant = $1 AND a.group_id = u.group_id AND a.id = u.id
+WHERE a.tenant = $1 AND a.group_id = ANY ($2) AND a.group_id = u.group_id AND a.id = u.id
