@@ -53,8 +53,9 @@ const KEY_CONNECTIONS: usize = 2;
 /// How long a question after the health of the database waits.
 const HEALTH_BUDGET: Duration = Duration::from_secs(2);
 
-/// A view of one moment, for as many statements as a job has.
-const VIEW: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// A view of one moment, for as many statements as a job has. Statements that go up and down the tree are guessed to
+/// be far more work than they are: to compile them first would take a hundred times as long as to run them.
+const VIEW: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off";
 
 pub(crate) fn open(database: &Database, options: &Options) -> Result<Box<dyn Store>, StoreError> {
     observed::describe();

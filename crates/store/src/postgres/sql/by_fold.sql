@@ -1,4 +1,4 @@
 SELECT g.id, g.parent_id, g.source, g.key, g.name, g.description, g.photo_url, g.created_at, g.updated_at, g.archived_at,
        g.revision, g.language, g.company, g.department, g.office, g.notes, g.options, g.fold
 FROM unnest($2::bigint[]) AS k (fold)
-JOIN groups AS g ON g.tenant = $1 AND g.fold = k.fold
+CROSS JOIN LATERAL (SELECT * FROM groups WHERE tenant = $1 AND fold = k.fold OFFSET 0) AS g

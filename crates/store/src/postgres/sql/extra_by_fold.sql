@@ -1,3 +1,3 @@
 SELECT e.source, e.key, e.id, e.fold
 FROM unnest($2::bigint[]) AS k (fold)
-JOIN extra_refs AS e ON e.tenant = $1 AND e.fold = k.fold
+CROSS JOIN LATERAL (SELECT * FROM extra_refs WHERE tenant = $1 AND fold = k.fold OFFSET 0) AS e

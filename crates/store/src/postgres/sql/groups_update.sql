@@ -5,4 +5,4 @@ SET parent_id = u.parent_id, name = u.name, description = u.description, photo_u
 FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[],
             $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
      AS u (id, parent_id, name, description, photo_url, language, company, department, office, notes, options)
-WHERE g.tenant = $1 AND g.id = u.id
+WHERE g.tenant = $1 AND g.id = ANY ($2) AND g.id = u.id

@@ -2,11 +2,11 @@
 WITH RECURSIVE below (top, id, level) AS (
     SELECT g.id, g.id, 1
     FROM unnest($2::bigint[]) AS k (id)
-    JOIN groups AS g ON g.tenant = $1 AND g.id = k.id
+    CROSS JOIN LATERAL (SELECT * FROM groups WHERE tenant = $1 AND id = k.id OFFSET 0) AS g
     UNION ALL
     SELECT b.top, g.id, b.level + 1
     FROM below AS b
-    JOIN groups AS g ON g.tenant = $1 AND g.parent_id = b.id
+    CROSS JOIN LATERAL (SELECT * FROM groups WHERE tenant = $1 AND parent_id = b.id OFFSET 0) AS g
     WHERE b.level < 65536 AND g.id <> ALL ($2::bigint[])
 )
 SELECT top, max(level)

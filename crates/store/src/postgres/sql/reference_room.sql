@@ -2,4 +2,4 @@
 SELECT g.id, g.key IS NULL,
        coalesce((SELECT max(e.position) FROM extra_refs AS e WHERE e.tenant = $1 AND e.id = g.id), 0)
 FROM unnest($2::bigint[]) AS k (id)
-JOIN groups AS g ON g.tenant = $1 AND g.id = k.id
+CROSS JOIN LATERAL (SELECT * FROM groups WHERE tenant = $1 AND id = k.id OFFSET 0) AS g
