@@ -8,12 +8,15 @@
 pub mod cluster;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+pub mod copying;
+pub mod digest;
 mod fold;
 mod free_ids;
 mod location;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 mod migrations;
+pub mod moving;
 mod observed;
 mod postgres;
 mod sqlite;
@@ -104,7 +107,7 @@ impl Options {
 }
 
 /// A view of one moment: reads in one closure all see the same state.
-pub trait Reader {
+pub trait Reader: moving::Export {
     /// The tenant's revision, 0 before its first write.
     fn revision(&mut self, tenant: TenantId) -> Result<i64, StoreError>;
     /// The first look of a plan. A tenant that does not exist is an empty one.
@@ -199,7 +202,7 @@ pub trait Reader {
 }
 
 /// A transaction: what its closure does becomes durable as a whole or not at all.
-pub trait Transaction: Reader {
+pub trait Transaction: Reader + moving::Import {
     /// Applies the writes of one plan under the tenant's next revision, which is returned. Stamps every
     /// written group with that revision and `at`, and moves the id counters past assigned ids. Never
     /// called with an empty list. References or ids that are taken, and groups that are not as a write

@@ -4,6 +4,7 @@
 mod addresses;
 mod attributes;
 mod matching;
+mod moving;
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
@@ -42,6 +43,7 @@ struct State {
     access_keys: BTreeMap<String, AccessKey>,
     answers: BTreeMap<(TenantId, String), StoredAnswer>,
     runs: BTreeMap<(TenantId, RunId), RecordedRun>,
+    copies: BTreeMap<Option<TenantId>, String>,
     failure: Option<StoreError>,
 }
 

@@ -23,7 +23,7 @@ fn number(number: i64) -> AddressId {
     AddressId::new(number).expect("a good id")
 }
 
-fn address(id: i64, kind: AddressType, street: &str) -> Address {
+pub(super) fn address(id: i64, kind: AddressType, street: &str) -> Address {
     let mut lines = Lines::default();
     *lines.get_mut(AddressLine::Street) = Line::from_stored(street);
     let content = AddressContent {
@@ -40,7 +40,7 @@ fn address(id: i64, kind: AddressType, street: &str) -> Address {
 }
 
 /// An address with something in every place.
-fn full(id: i64) -> Address {
+pub(super) fn full(id: i64) -> Address {
     let mut lines = Lines::default();
     for line in AddressLine::ALL {
         *lines.get_mut(line) = Line::from_stored(format!("\u{e9} {line:?}"));
@@ -58,7 +58,7 @@ fn full(id: i64) -> Address {
     Address { id: number(id), content }
 }
 
-fn add(address: &Address) -> AddressWrite {
+pub(super) fn add(address: &Address) -> AddressWrite {
     AddressWrite::Add(Box::new(address.clone()))
 }
 
@@ -66,7 +66,7 @@ fn replace(address: &Address) -> AddressWrite {
     AddressWrite::Replace(Box::new(address.clone()))
 }
 
-fn creating(group: i64, writes: Vec<AddressWrite>) -> Write {
+pub(super) fn creating(group: i64, writes: Vec<AddressWrite>) -> Write {
     match create(group, &[("S", &format!("K{group}"))]) {
         Write::Create { id, id_origin, references, content, .. } => {
             let values = Vec::new();
@@ -76,7 +76,7 @@ fn creating(group: i64, writes: Vec<AddressWrite>) -> Write {
     }
 }
 
-fn updating(group: i64, writes: Vec<AddressWrite>) -> Write {
+pub(super) fn updating(group: i64, writes: Vec<AddressWrite>) -> Write {
     match update(group, "name", None) {
         Write::Update { id, content, reference, added, .. } => {
             let values = Vec::new();

@@ -40,7 +40,7 @@ fn language(text: &str) -> Option<Language> {
     (!text.is_empty()).then(|| Language::parse(text).expect("a language"))
 }
 
-fn definition(number: i64, text: &str, kind: AttributeType) -> AttributeDefinition {
+pub(super) fn definition(number: i64, text: &str, kind: AttributeType) -> AttributeDefinition {
     AttributeDefinition {
         id: attribute(number),
         name: name(text),
@@ -55,12 +55,12 @@ fn definition(number: i64, text: &str, kind: AttributeType) -> AttributeDefiniti
     }
 }
 
-fn define(desk: &Desk, tenant: TenantId, writes: Vec<DefinitionWrite>) -> Result<i64, StoreError> {
+pub(super) fn define(desk: &Desk, tenant: TenantId, writes: Vec<DefinitionWrite>) -> Result<i64, StoreError> {
     desk.write(move |tx| tx.apply_definitions(tenant, &writes))
 }
 
 /// Attributes 1 to 4: a text, a list, a whole number with the default 7, and a text for products.
-fn some(desk: &Desk, tenant: TenantId) -> Vec<AttributeDefinition> {
+pub(super) fn some(desk: &Desk, tenant: TenantId) -> Vec<AttributeDefinition> {
     let mut count = definition(3, "COUNT", AttributeType::Integer);
     count.default = Some(ValueText::from_stored("7"));
     let mut product = definition(4, "TEXT", AttributeType::Text);
@@ -75,13 +75,13 @@ fn some(desk: &Desk, tenant: TenantId) -> Vec<AttributeDefinition> {
     all
 }
 
-fn value(number: i64, of: &str, text: &str) -> ValueWrite {
+pub(super) fn value(number: i64, of: &str, text: &str) -> ValueWrite {
     let value = (!text.is_empty()).then(|| ValueText::from_stored(text));
     ValueWrite { attribute: attribute(number), language: language(of), value }
 }
 
 /// Writes values of a group that is stored below this parent.
-fn put(desk: &Desk, tenant: TenantId, group: i64, parent: Option<i64>, values: Vec<ValueWrite>) {
+pub(super) fn put(desk: &Desk, tenant: TenantId, group: i64, parent: Option<i64>, values: Vec<ValueWrite>) {
     write(desk, tenant, group, parent, values).expect("written");
 }
 

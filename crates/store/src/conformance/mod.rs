@@ -9,6 +9,7 @@ mod hierarchy;
 mod identity;
 mod ids;
 mod lives;
+pub mod moving;
 mod reading;
 mod references;
 mod runs;

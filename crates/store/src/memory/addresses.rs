@@ -10,8 +10,8 @@ use crate::StoreError;
 /// Those of one tenant.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Addresses {
-    all: BTreeMap<(GroupId, AddressId), Address>,
-    next: AddressId,
+    pub(super) all: BTreeMap<(GroupId, AddressId), Address>,
+    pub(super) next: AddressId,
 }
 
 impl State {

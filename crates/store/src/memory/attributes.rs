@@ -13,10 +13,10 @@ use crate::StoreError;
 /// What a tenant has of attributes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Attributes {
-    definitions: BTreeMap<AttributeId, AttributeDefinition>,
-    values: BTreeMap<GroupId, BTreeMap<AttributeId, Parts>>,
+    pub(super) definitions: BTreeMap<AttributeId, AttributeDefinition>,
+    pub(super) values: BTreeMap<GroupId, BTreeMap<AttributeId, Parts>>,
     /// How many ids were assigned.
-    assigned: i64,
+    pub(super) assigned: i64,
 }
 
 impl Attributes {

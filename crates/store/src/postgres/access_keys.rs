@@ -59,7 +59,7 @@ pub(super) fn revoke(link: &mut Link<'_>, id: &str, at: Timestamp) -> Result<boo
     Ok(link.run(sql, &[(&id, Type::TEXT), (&at.0, Type::INT8)])? == 1)
 }
 
-fn access_key(row: &Row) -> Result<AccessKey, StoreError> {
+pub(super) fn access_key(row: &Row) -> Result<AccessKey, StoreError> {
     let bytes = |column: usize, what: &str| {
         let bytes: Option<&[u8]> = row.try_get(column)?;
         bytes.map(|bytes| bytes.try_into().map_err(|_| damaged(what))).transpose()

@@ -371,7 +371,7 @@ impl<'t> Turn<'t, '_> {
 }
 
 /// The columns of a group's details, in their order; the last one tells whether there are any.
-fn details(details: Option<&Details>) -> [columns::Text<'_>; 6] {
+pub(super) fn details(details: Option<&Details>) -> [columns::Text<'_>; 6] {
     let Some(details) = details else { return Default::default() };
     let text = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned().into());
     [

@@ -250,7 +250,12 @@ pub(super) fn apply(
     counters
 }
 
-fn put(link: &mut Link<'_>, tenant: TenantId, definitions: &[&AttributeDefinition], sql: &'static str) {
+pub(super) fn put(
+    link: &mut Link<'_>,
+    tenant: TenantId,
+    definitions: &[&AttributeDefinition],
+    sql: &'static str,
+) {
     if definitions.is_empty() {
         return;
     }
@@ -344,7 +349,7 @@ pub(super) fn effective(
     Ok(found)
 }
 
-fn definition(row: &Row) -> Result<AttributeDefinition, StoreError> {
+pub(super) fn definition(row: &Row) -> Result<AttributeDefinition, StoreError> {
     let word = |column: usize| text(row, column)?.ok_or_else(|| damaged("attribute"));
     let lines = |column: usize| -> Result<Localised, StoreError> {
         localised_from_stored(word(column)?).ok_or_else(|| damaged("attribute"))
@@ -363,7 +368,7 @@ fn definition(row: &Row) -> Result<AttributeDefinition, StoreError> {
     })
 }
 
-fn attribute_id(number: i64) -> Result<AttributeId, StoreError> {
+pub(super) fn attribute_id(number: i64) -> Result<AttributeId, StoreError> {
     AttributeId::new(number).ok_or_else(|| damaged("attribute id"))
 }
 
@@ -372,11 +377,11 @@ fn number(row: &Row, column: usize) -> Result<usize, StoreError> {
     usize::try_from(number).map_err(|_| damaged("number"))
 }
 
-fn value(row: &Row, column: usize) -> Result<ValueText, StoreError> {
+pub(super) fn value(row: &Row, column: usize) -> Result<ValueText, StoreError> {
     text(row, column)?.map(ValueText::from_stored).ok_or_else(|| damaged("attribute value"))
 }
 
-fn language(row: &Row, column: usize) -> Result<Option<Language>, StoreError> {
+pub(super) fn language(row: &Row, column: usize) -> Result<Option<Language>, StoreError> {
     match text(row, column)? {
         None | Some("") => Ok(None),
         Some(text) => Language::parse(text).map(Some).map_err(|_| damaged("language")),

@@ -168,6 +168,17 @@ pub(super) fn groups<'v>(capacity: usize) -> Columns<'v> {
     Columns::new(&[&identity[..], &[Words; 6]].concat(), capacity)
 }
 
+/// Groups with all that they are.
+pub(super) fn moved<'v>(capacity: usize) -> Columns<'v> {
+    let identity = [Number, Number, Words, Words, Number, Words, Words, Words];
+    Columns::new(&[&identity[..], &[Number; 4], &[Words; 6]].concat(), capacity)
+}
+
+/// Groups, attributes, languages and values.
+pub(super) fn values<'v>() -> Columns<'v> {
+    Columns::new(&[Number, Number, Words, Words], 0)
+}
+
 /// What replaces the content of groups.
 pub(super) fn updates<'v>() -> Columns<'v> {
     Columns::new(&[&[Number, Number, Words, Words, Words][..], &[Words; 6]].concat(), 0)

@@ -19,11 +19,10 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: &[Step] = &[Step {
-    number: 1,
-    name: "directory",
-    sql: include_str!("../../migrations/postgres/0001_directory.sql"),
-}];
+const STEPS: &[Step] = &[
+    Step { number: 1, name: "directory", sql: include_str!("../../migrations/postgres/0001_directory.sql") },
+    Step { number: 2, name: "copies", sql: include_str!("../../migrations/postgres/0002_copies.sql") },
+];
 
 /// What remembers the steps, and who is taking one.
 const LEDGER: &str = include_str!("sql/ledger.sql");

@@ -17,6 +17,7 @@ mod lanes;
 mod link;
 mod load;
 mod migrate;
+mod moving;
 mod pool;
 mod read;
 mod rows;

@@ -71,7 +71,12 @@ pub(super) fn find(
     let found =
         link.row(include_str!("sql/run_by_id.sql"), &[(&tenant.0, Type::INT8), (&id, Type::BYTEA)])?;
     let Some(row) = found else { return Ok(None) };
-    Ok(Some(RecordedRun { run: run(tenant, &row)?, failures: row.try_get(FAILURES)? }))
+    recorded(tenant, &row).map(Some)
+}
+
+/// From a row that shows its failures.
+pub(super) fn recorded(tenant: TenantId, row: &Row) -> Result<RecordedRun, StoreError> {
+    Ok(RecordedRun { run: run(tenant, row)?, failures: row.try_get(FAILURES)? })
 }
 
 /// Whether a run is kept.

@@ -13,8 +13,8 @@ use super::failure::{Class, Failure};
 use super::link::Link;
 use super::tenants::Counters;
 use super::{
-    access_keys, addresses, apply, attributes, changes, load, read, runs, search, stored_answers, tenants,
-    tree,
+    access_keys, addresses, apply, attributes, changes, load, moving, read, runs, search, stored_answers,
+    tenants, tree,
 };
 use crate::{AccessKey, Reader, StoreError, StoredAnswer, Tenant, Transaction};
 
@@ -25,6 +25,8 @@ pub(super) enum Mark {
     Run(RunId),
     /// The answer to an idempotency key, as the moment at which it will be forgotten tells it from others.
     Answer(String, Timestamp),
+    /// How far a copy of the tenant is.
+    Copy(String),
 }
 
 /// What jobs see and do.
@@ -101,6 +103,7 @@ impl<'l> Session<'l> {
                     Mark::Answer(key, until) => {
                         stored_answers::is_there(&mut self.link, tenant, key, *until)?
                     }
+                    Mark::Copy(mark) => moving::mark(&mut self.link, Some(tenant))?.as_ref() == Some(mark),
                 };
                 if !there {
                     return Ok(false);
@@ -112,7 +115,7 @@ impl<'l> Session<'l> {
         found.map_err(|error| self.link.failure.clone().unwrap_or_else(|| Failure::defect(error.to_string())))
     }
 
-    fn writing(&mut self, records: usize) -> &mut Self {
+    pub(super) fn writing(&mut self, records: usize) -> &mut Self {
         self.records += records;
         self.wrote = true;
         self

@@ -45,16 +45,6 @@ pub(super) fn keep(link: &mut Link<'_>, answer: &StoredAnswer, now: Timestamp) {
         (Box::new(MOST_PRUNED) as _, Type::INT8),
     ];
     link.later(include_str!("sql/answers_prune.sql"), prune, Expect::Any);
-    let values = vec![
-        (Box::new(answer.tenant.0) as _, Type::INT8),
-        (Box::new(answer.key.clone()) as _, Type::TEXT),
-        (Box::new(answer.fingerprint.to_vec()) as _, Type::BYTEA),
-        (Box::new(i32::from(answer.status)) as _, Type::INT4),
-        (Box::new(answer.body.clone()) as _, Type::BYTEA),
-        (Box::new(answer.expires_at.0) as _, Type::INT8),
-        (Box::new(answer.run.map(|run| run.to_bytes().to_vec())) as _, Type::BYTEA),
-    ];
-    let race = "there is an answer to the idempotency key already";
     // Whatever had expired is gone or pruned: an insert that finds a row has found one that holds.
     let expired = vec![
         (Box::new(answer.tenant.0) as _, Type::INT8),
@@ -66,6 +56,21 @@ pub(super) fn keep(link: &mut Link<'_>, answer: &StoredAnswer, now: Timestamp) {
         expired,
         Expect::Any,
     );
+    put(link, answer);
+}
+
+/// With the next round trip: an answer where there is none to its key.
+pub(super) fn put(link: &mut Link<'_>, answer: &StoredAnswer) {
+    let values = vec![
+        (Box::new(answer.tenant.0) as _, Type::INT8),
+        (Box::new(answer.key.clone()) as _, Type::TEXT),
+        (Box::new(answer.fingerprint.to_vec()) as _, Type::BYTEA),
+        (Box::new(i32::from(answer.status)) as _, Type::INT4),
+        (Box::new(answer.body.clone()) as _, Type::BYTEA),
+        (Box::new(answer.expires_at.0) as _, Type::INT8),
+        (Box::new(answer.run.map(|run| run.to_bytes().to_vec())) as _, Type::BYTEA),
+    ];
+    let race = "there is an answer to the idempotency key already";
     link.later(include_str!("sql/answer_insert.sql"), values, Expect::Rows(1, race));
 }
 

@@ -52,7 +52,7 @@ pub(super) fn revoke(db: &Connection, id: &str, at: Timestamp) -> Result<bool, S
     Ok(update.execute((id, at.0))? == 1)
 }
 
-fn access_key(row: &Row<'_>) -> rusqlite::Result<AccessKey> {
+pub(super) fn access_key(row: &Row<'_>) -> rusqlite::Result<AccessKey> {
     Ok(AccessKey {
         id: row.get(0)?,
         tenant: TenantId(row.get(1)?),

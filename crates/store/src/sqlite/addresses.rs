@@ -71,7 +71,7 @@ pub(super) fn apply(
 }
 
 /// In the order of the statements that write.
-fn columns(tenant: TenantId, of: GroupId, address: &Address) -> Vec<Value> {
+pub(super) fn columns(tenant: TenantId, of: GroupId, address: &Address) -> Vec<Value> {
     let optional = |text: &str| match text {
         "" => Value::Null,
         text => Value::Text(text.to_owned()),

@@ -298,7 +298,7 @@ impl<'t> Turn<'t> {
 }
 
 /// The columns of a group's details, in their order; the last one tells whether there are any.
-fn columns(details: Option<&Details>) -> [Option<String>; 6] {
+pub(super) fn columns(details: Option<&Details>) -> [Option<String>; 6] {
     let Some(details) = details else { return Default::default() };
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     [

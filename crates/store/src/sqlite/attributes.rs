@@ -286,7 +286,7 @@ pub(super) fn effective(
     Ok(found)
 }
 
-fn definition(row: &Row<'_>) -> Result<AttributeDefinition, StoreError> {
+pub(super) fn definition(row: &Row<'_>) -> Result<AttributeDefinition, StoreError> {
     let word = |column: usize| text(row, column)?.ok_or_else(|| damaged("attribute"));
     let lines = |column: usize| -> Result<Localised, StoreError> {
         localised_from_stored(word(column)?).ok_or_else(|| damaged("attribute"))
@@ -305,18 +305,18 @@ fn definition(row: &Row<'_>) -> Result<AttributeDefinition, StoreError> {
     })
 }
 
-fn value(row: &Row<'_>, column: usize) -> Result<ValueText, StoreError> {
+pub(super) fn value(row: &Row<'_>, column: usize) -> Result<ValueText, StoreError> {
     text(row, column)?.map(ValueText::from_stored).ok_or_else(|| damaged("attribute value"))
 }
 
-fn language(row: &Row<'_>, column: usize) -> Result<Option<Language>, StoreError> {
+pub(super) fn language(row: &Row<'_>, column: usize) -> Result<Option<Language>, StoreError> {
     match text(row, column)? {
         None | Some("") => Ok(None),
         Some(text) => Language::parse(text).map(Some).map_err(|_| damaged("language")),
     }
 }
 
-fn letters(flags: AttributeFlags) -> String {
+pub(super) fn letters(flags: AttributeFlags) -> String {
     let AttributeFlags { is_public, is_searchable, is_system, is_hidden } = flags;
     [is_public, is_searchable, is_system, is_hidden].map(|flag| if flag { 'Y' } else { 'N' }).iter().collect()
 }

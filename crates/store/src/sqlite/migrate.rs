@@ -40,6 +40,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "addresses",
         sql: include_str!("../../migrations/sqlite/0009_addresses.sql"),
     },
+    Migration { number: 10, name: "copies", sql: include_str!("../../migrations/sqlite/0010_copies.sql") },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -15,6 +15,7 @@ mod errors;
 mod files;
 mod load;
 mod migrate;
+mod moving;
 mod read;
 mod readers;
 mod rows;

@@ -55,10 +55,12 @@ pub(super) fn forget(
 
 pub(super) fn find(db: &Connection, tenant: TenantId, id: RunId) -> Result<Option<RecordedRun>, StoreError> {
     let mut select = db.prepare_cached(include_str!("sql/run_by_id.sql"))?;
-    let found = select.query_row((tenant.0, id.to_bytes()), |row| {
-        Ok(RecordedRun { run: run(tenant, row)?, failures: row.get("failures")? })
-    });
+    let found = select.query_row((tenant.0, id.to_bytes()), |row| recorded(tenant, row));
     Ok(found.optional()?)
+}
+
+pub(super) fn recorded(tenant: TenantId, row: &Row<'_>) -> rusqlite::Result<RecordedRun> {
+    Ok(RecordedRun { run: run(tenant, row)?, failures: row.get("failures")? })
 }
 
 pub(super) fn list(

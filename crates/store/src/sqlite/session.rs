@@ -18,7 +18,7 @@ use crate::{AccessKey, Reader, StoreError, StoredAnswer, Tenant, Transaction};
 
 /// What one job sees and does.
 pub(super) struct Session<'s> {
-    db: &'s Connection,
+    pub(super) db: &'s Connection,
     /// For searches; they do without it.
     index: Option<&'s Index>,
     /// Groups written so far.
@@ -48,7 +48,7 @@ impl<'s> Session<'s> {
         }
     }
 
-    fn reading<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn reading<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error) = &result
             && concerns_all(error)
         {
@@ -57,7 +57,11 @@ impl<'s> Session<'s> {
         result
     }
 
-    fn writing<T>(&mut self, records: usize, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn writing<T>(
+        &mut self,
+        records: usize,
+        result: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.records += records;
         self.wrote = true;
         if let Err(error) = &result {

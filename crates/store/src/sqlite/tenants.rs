@@ -4,6 +4,7 @@ use directory::{AddressId, GroupId, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::errors::damaged;
+use crate::moving::TenantHead;
 use crate::{StoreError, Tenant};
 
 /// What the transactions of a tenant move.
@@ -91,6 +92,18 @@ pub(super) fn create(db: &Connection, name: &str, at: Timestamp) -> Result<Optio
     }
     let id = TenantId(db.last_insert_rowid());
     Ok(Some(Tenant { id, name: name.to_owned(), created_at: at, revision: 0 }))
+}
+
+/// A tenant with everything that is counted for it.
+pub(super) fn head(db: &Connection, id: TenantId) -> Result<Option<TenantHead>, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT id, name, created_at, revision, next_id, next_attribute_id, next_address_id FROM tenants WHERE id = ?1",
+    )?;
+    let mut rows = select.query([id.0])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let next_address = AddressId::new(row.get(6)?).ok_or_else(|| damaged("address id"))?;
+    let (next_group, next_attribute) = (row.get(4)?, row.get(5)?);
+    Ok(Some(TenantHead { tenant: tenant(row)?, next_group, next_attribute, next_address }))
 }
 
 fn tenant(row: &Row<'_>) -> rusqlite::Result<Tenant> {

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod generate;
+mod moving;
 mod service;
 
 use std::collections::BTreeSet;
@@ -222,11 +223,13 @@ fn does_the_same(engine: &Desk, cases: u32) {
     let config = ProptestConfig { cases, ..config() };
     proptest!(config, |(steps in steps())| {
         let memory = memory();
+        moving::number_alike(engine, &memory);
         let (left, right) = (Side::new(&memory), Side::new(engine));
         for (at, step) in (1..).zip(&steps) {
             prop_assert_eq!(left.step(step, at), right.step(step, at));
         }
         prop_assert_eq!(left.state(), right.state());
+        moving::hold_the_same(&left, &right)?;
     });
 }
 

@@ -1,5 +1,6 @@
 //! The engine on `PostgreSQL`: it conforms as it is, on partitioned tables, and behind `PgBouncer`.
 
+mod moving;
 mod statements;
 
 use store::cluster::{self, Cluster, PgBouncer, Session};
@@ -9,7 +10,7 @@ use store::{Durability, Location, Options, Purpose, Spread, Store};
 /// What is emptied between two cases: nothing is as fast as that.
 const EMPTY: &str =
     "TRUNCATE tenants, tenant_names, access_keys, groups, extra_refs, stored_answers, runs, attributes,
-                     attribute_values, addresses";
+                     attribute_values, addresses, copies";
 
 fn location(url: &str) -> Location {
     url.parse().expect("a location")

@@ -296,9 +296,12 @@ pub(super) enum Left {
     More,
 }
 
-/// Tenants and their revisions.
+/// Tenants and their revisions; none while a copy into this file is under way, which does not come in the order of
+/// revisions.
 fn tenants(data: &Connection) -> Result<Vec<(TenantId, i64)>, StoreError> {
-    let mut select = data.prepare_cached("SELECT id, revision FROM tenants ORDER BY id")?;
+    let mut select = data.prepare_cached(
+        "SELECT id, revision FROM tenants WHERE NOT EXISTS (SELECT 1 FROM copies WHERE tenant = 0) ORDER BY id",
+    )?;
     let rows = select.query_map((), |row| Ok((TenantId(row.get(0)?), row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,0 +1,5 @@
+SELECT id, tenant, hash, scopes, created_at, revoked_at, token_key
+FROM access_keys
+WHERE tenant = $1 AND id > $2
+ORDER BY id
+LIMIT $3

@@ -1,0 +1,5 @@
+SELECT id, name, class, type, type_param, descriptions, units, group_name, default_value, flags
+FROM attributes
+WHERE tenant = $1 AND id > $2
+ORDER BY id
+LIMIT $3

@@ -1,0 +1,3 @@
+INSERT INTO copies (tenant, mark)
+VALUES ($1, $2)
+ON CONFLICT (tenant) DO UPDATE SET mark = excluded.mark
