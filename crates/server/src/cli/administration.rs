@@ -8,7 +8,7 @@ use comfy_table::presets::NOTHING;
 use directory::Timestamp;
 use store::{Durability, Location, Options, Purpose, Store, Tenant};
 
-use crate::config::StoreLocation;
+use crate::config::{Misconfigured, StoreLocation};
 
 /// Opens the store for one command. A server may be running on it. What is not there is not made: a
 /// mistyped directory would look like an empty one.
@@ -28,7 +28,19 @@ pub(super) fn open_or_make(data: &StoreLocation) -> anyhow::Result<Box<dyn Store
     let location = data.location()?;
     // Who runs a database that may lose data knows it: the server asks.
     let options = Options { durability: Durability::Waived, ..Options::new(Purpose::Admin) };
-    store::open_at(&location, &options).with_context(|| format!("cannot open {location}"))
+    let store = store::open_at(&location, &options).with_context(|| format!("cannot open {location}"))?;
+    ensure_whole(&*store)?;
+    Ok(store)
+}
+
+/// Refuses a store into which another one was copied, and not to the end.
+pub(super) fn ensure_whole(store: &dyn Store) -> anyhow::Result<()> {
+    let Some(from) = store::copying::unfinished(store)? else { return Ok(()) };
+    Err(Misconfigured(format!(
+        "this store is a copy of {from} that was never finished: run the `rosterd db copy` that began it once more, \
+         it goes on where it stopped; or use another, empty store"
+    ))
+    .into())
 }
 
 /// The tenant of this name, or an error that says what to do.

@@ -1,6 +1,7 @@
 //! The command line: one subcommand a file.
 
 mod administration;
+mod db;
 mod exit;
 mod import;
 mod keys;
@@ -36,6 +37,8 @@ enum Command {
     Tenants(tenants::Arguments),
     /// Create, list and revoke access keys.
     Keys(keys::Arguments),
+    /// Copy a whole directory to another store; show what tells that two are the same.
+    Db(db::Arguments),
     /// Show what the schema of a store lacks, and bring it up to date. `serve` does it by itself at start.
     Migrate(migrate::Arguments),
     /// Print the OpenAPI document of the server.
@@ -49,6 +52,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Tenants(arguments) => settle(tenants::run(&arguments)),
         Command::Keys(arguments) => settle(keys::run(&arguments)),
+        Command::Db(arguments) => settle(db::run(&arguments)),
         Command::Migrate(arguments) => settle(migrate::run(&arguments)),
         Command::Openapi => settle(openapi::run()),
     }

@@ -10,7 +10,7 @@ use store::{Durability, Options, Purpose, Store, Tenant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::administration::say;
+use super::administration::{ensure_whole, say};
 use super::listening::Listening;
 use super::rates::Rates;
 use crate::audit;
@@ -96,6 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let rates = arguments.rates.limits()?;
     let store = store::open_at(&location, &arguments.database.options())
         .with_context(|| format!("cannot serve from {location}"))?;
+    ensure_whole(&*store)?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.enable_all().max_blocking_threads(THREADS).build()?;
     let (entrance, url) = runtime.block_on(arguments.listening.open())?;

@@ -19,6 +19,7 @@ mod changes;
 mod concurrency;
 mod connections;
 mod crash;
+mod db_copy;
 mod descriptions;
 mod examples;
 mod extremes;

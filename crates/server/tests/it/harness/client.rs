@@ -135,6 +135,11 @@ impl Exchange {
         self
     }
 
+    /// The same to another server.
+    pub(crate) fn with_address(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }.with("host", address.to_string())
+    }
+
     /// One header more.
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));

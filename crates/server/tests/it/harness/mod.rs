@@ -13,5 +13,5 @@ pub(crate) use client::{Answer, BY_REFERENCE, Client, Exchange, GROUPS, UPSERT, 
 pub(crate) use events::{Event, Events};
 pub(crate) use process::{Process, finish, rosterd};
 pub(crate) use random::Random;
-pub(crate) use server::{Server, serve};
+pub(crate) use server::{Server, address, serve};
 pub(crate) use tokens::{OAuthClient, TOKEN, form};

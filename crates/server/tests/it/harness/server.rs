@@ -181,7 +181,7 @@ fn data_in(directory: &Path) -> PathBuf {
     directory.join("data")
 }
 
-fn address(process: &Process) -> SocketAddr {
+pub(crate) fn address(process: &Process) -> SocketAddr {
     process.wait_for("where it listens", |log| {
         complete_lines(log)
             .find_map(|line| line.strip_prefix("listening on ")?.split_once("://")?.1.parse().ok())
