@@ -502,3 +502,18 @@ fn every_walk_goes_along_its_index() {
         "SELECT word, id FROM words WHERE tenant = ?1 AND (word, id) > (?2, ?3) ORDER BY word, id LIMIT ?4";
     assert_eq!(steps(file, entries), ["SEARCH words USING PRIMARY KEY (tenant=? AND (word,id)>(?,?))"]);
 }
+
+/// What is copied into the file does not come in the order of revisions: a follower that went along would pass
+/// places behind which something appears later.
+#[test]
+fn a_copy_under_way_is_not_taken_in() {
+    let mut bench = Bench::new();
+    bench.data.execute("INSERT INTO copies (tenant, mark) VALUES (0, 'x')", ()).expect("marked");
+    bench.write(&[create(1, "a", &[], None), create(2, "a", &[], None)]);
+    assert_eq!((bench.step(7), bench.indexed_until("a")), (Left::Nothing, None));
+    bench.check(&Filter::default(), "a", 1);
+    bench.data.execute("DELETE FROM copies", ()).expect("finished");
+    bench.follow();
+    assert_eq!(bench.indexed_until("a").map(|until| until.revision), Some(1));
+    bench.check(&Filter::default(), "a", 1);
+}
