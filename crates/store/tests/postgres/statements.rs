@@ -133,28 +133,36 @@ fn every_statement_looks_into_one_partition_along_an_index() {
             .unwrap_or_else(|error| panic!("{name}: {error:?}"));
         for mode in ["force_custom_plan", "force_generic_plan"] {
             session.execute(&format!("SET plan_cache_mode = {mode}")).expect("set");
-            judge(&name, mode, &plan(&session), taken_from(&sql) > 0);
+            let rising = plan(&session, |number| number);
+            // A range of such values may be empty; then it is not the other way round.
+            let is_empty = rising.iter().any(|line| line.contains("One-Time Filter: false"));
+            let plan = if is_empty { plan(&session, |number| u8::MAX - number) } else { rising };
+            judge(&name, mode, &plan, taken_from(&sql) > 0);
         }
         session.execute("DEALLOCATE judged").expect("forgotten");
     }
 }
 
-fn plan(session: &Session) -> Vec<String> {
+/// With values that are made from these numbers, but that of the tenant, which is always the first one.
+fn plan(session: &Session, number: fn(u8) -> u8) -> Vec<String> {
     let types = "SELECT unnest(parameter_types)::text FROM pg_prepared_statements WHERE name = 'judged'";
     let types = session.rows(types).expect("types");
     let kinds = types.iter().map(|row| row[0].as_deref().unwrap_or_default());
-    let values: Vec<String> = (1..).zip(kinds).map(|(number, kind)| value(number, kind)).collect();
+    let values: Vec<String> = (1..)
+        .zip(kinds)
+        .map(|(place, kind)| value(if place == 1 { 1 } else { number(place) }, kind))
+        .collect();
     let explain = format!("EXPLAIN (COSTS OFF) EXECUTE judged({})", values.join(", "));
     session.rows(&explain).expect("a plan").into_iter().filter_map(|mut row| row.remove(0)).collect()
 }
 
-/// A value for the parameter of this number. Those of bytes fall, so that a range of them is not empty.
+/// A value of a type; those of higher numbers are higher.
 fn value(number: u8, kind: &str) -> String {
     let text = match kind {
-        "bigint" | "integer" => "1",
-        "text" => "'a'",
+        "bigint" | "integer" => return number.to_string(),
+        "text" => return format!("'{number:03}'"),
         "boolean" => "true",
-        "bytea" => return format!("'\\x{:02x}'", u8::MAX - number),
+        "bytea" => return format!("'\\x{number:02x}'"),
         "text[]" => "'{a,b}'",
         "bytea[]" => "'{\"\\\\x00\"}'",
         "boolean[]" => "'{true,false}'",
