@@ -329,6 +329,20 @@ fn digests(from: &Desk, to: &Desk) {
 /// Makes a change, looks whether the digest tells, and takes it back.
 type Check<'c> = dyn FnMut(&'static str, &dyn Fn(&mut Portion)) + 'c;
 
+/// A field of a group, and a change of it.
+type Field = (&'static str, fn(&mut Group));
+
+const FIELDS: [Field; 8] = [
+    ("archived", |group| group.archived_at = Some(Timestamp(77))),
+    ("group created", |group| group.created_at = Timestamp(77)),
+    ("group revision", |group| group.revision = 77),
+    ("parent", |group| group.parent = None),
+    ("group name", |group| group.name = directory::Name::from_stored("77")),
+    ("photo", |group| group.photo_url = None),
+    ("details", |group| group.details = None),
+    ("references", |group| drop(group.references.pop())),
+];
+
 /// A change inside an item of each kind, where the item at this place is the first of its kind.
 fn inside(check: &mut Check<'_>, at: usize, before: &Portion) {
     let item = &before.items[at];
@@ -348,17 +362,7 @@ fn inside(check: &mut Check<'_>, at: usize, before: &Portion) {
             }
         }),
         Item::Group(_) => {
-            let fields: [(&str, fn(&mut Group)); 8] = [
-                ("archived", |group| group.archived_at = Some(Timestamp(77))),
-                ("group created", |group| group.created_at = Timestamp(77)),
-                ("group revision", |group| group.revision = 77),
-                ("parent", |group| group.parent = None),
-                ("group name", |group| group.name = directory::Name::from_stored("77")),
-                ("photo", |group| group.photo_url = None),
-                ("details", |group| group.details = None),
-                ("references", |group| drop(group.references.pop())),
-            ];
-            for (what, change) in fields {
+            for (what, change) in FIELDS {
                 check(what, &|it| {
                     if let Item::Group(moved) = &mut it.items[at + 1] {
                         change(&mut moved.group);

@@ -342,8 +342,8 @@ fn clear(link: &mut Link<'_>, portion: &Portion) -> Result<i64, StoreError> {
         let bytes = |key: &[u8]| -> Owned { (Box::new(key.to_vec()), Type::BYTEA) };
         let above = above.map_or_else(Vec::new, Vec::from);
         let values =
-            vec![(Box::new(tenant.0) as _, Type::INT8), bytes(&above), bytes(&to.unwrap_or([u8::MAX; 16]))];
-        link.later("DELETE FROM runs WHERE tenant = $1 AND id > $2 AND id <= $3", values, Expect::Any);
+            vec![(Box::new(tenant.0) as _, Type::INT8), bytes(&to.unwrap_or([u8::MAX; 16])), bytes(&above)];
+        link.later("DELETE FROM runs WHERE tenant = $1 AND id <= $2 AND id > $3", values, Expect::Any);
     }
     if let Some(span) = portion.span(Kind::Answer, ItemPlace::answer) {
         let delete = "DELETE FROM stored_answers WHERE tenant = $1 AND key > $2 AND key <= $3";

@@ -12,7 +12,7 @@ use crate::location;
 
 const PARTITIONS: u16 = 4;
 /// Tables with a row of a tenant in each row.
-const OF_TENANTS: [&str; 8] = [
+const OF_TENANTS: [&str; 9] = [
     "tenants",
     "groups",
     "extra_refs",
@@ -21,6 +21,7 @@ const OF_TENANTS: [&str; 8] = [
     "attributes",
     "attribute_values",
     "addresses",
+    "copies",
 ];
 /// What looks at no tenant's data, or at that of all of them: tenants and keys, schema, settings.
 const COMMON: [&str; 6] = ["create_", "tenant_names", "access_keys", "schema_", "pg_", "FROM tenants\""];
@@ -48,7 +49,7 @@ fn statements() -> BTreeMap<String, String> {
     for path in files(&source) {
         let text = std::fs::read_to_string(&path).expect("a text");
         let name = path.strip_prefix(&source).expect("below it").display().to_string();
-        if name.ends_with(".sql") {
+        if path.extension().is_some_and(|ending| ending == "sql") {
             let code: Vec<&str> = text.lines().filter(|line| !line.starts_with("--")).collect();
             found.insert(name, code.join("\n"));
         } else {
