@@ -40,8 +40,8 @@ pub(crate) struct Service {
     depth_limit: usize,
     /// How long answers are kept for their idempotency keys, in milliseconds.
     answers_kept_ms: i64,
-    /// Idempotency keys of requests that are under way. Two servers never share a data directory, so what
-    /// another one does need not be known.
+    /// Idempotency keys of requests that are under way here. What another server on the same database does is
+    /// seen when it has answered.
     under_way: Mutex<HashSet<(TenantId, String)>>,
     wakes: Wakes,
     /// Runs that changed nothing and wait for a transaction.
@@ -143,30 +143,23 @@ impl Service {
     ) -> Result<Fate, StoreError> {
         let Some(_turn) = UnderWay::begin(self, batch.tenant, &once.key) else { return Ok(Fate::InUse) };
         let now = self.clock.now();
-        let kept = store::read_for(&*self.store, ReadFor::Plans, |reader| {
-            reader.stored_answer(batch.tenant, &once.key, now)
-        })?;
-        if let Some(kept) = kept {
-            return Ok(if kept.fingerprint == once.fingerprint {
-                Fate::Replayed(Written { status: kept.status, body: kept.body }, kept.run)
-            } else {
-                Fate::Reused
-            });
-        }
         let write = Arc::new(write);
         let begun = self.begin(caller, batch, Execution::Apply, Some(&once.key))?;
-        let (written, entered) = retrying(|| {
+        retrying(|| {
+            if let Some(fate) = self.answered(batch.tenant, once, now)? {
+                return Ok(fate);
+            }
             let (planned, _) = self.plan_first(batch, &begun)?;
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
             let (write, begun) = (Arc::clone(&write), Arc::clone(&begun));
-            self.write(batch.tenant, move |transaction| {
+            let (written, entered) = self.write(batch.tenant, move |transaction| {
                 let done = service.take_turn(transaction, &batch, &begun, &planned)?;
                 let written = write(&done.outcome, done.view.as_ref());
                 transaction.keep_answer(&service.kept(&batch, &once, &written, done.id(), now), now)?;
                 Ok((written, service.enter(transaction, done)?))
-            })
-        })?;
-        Ok(Fate::Done(written, Box::new(self.settle(entered))))
+            })?;
+            Ok(Fate::Done(written, Box::new(self.settle(entered))))
+        })
     }
 
     fn kept(

@@ -72,19 +72,14 @@ impl Service {
         let tenant = batch.tenant;
         let Some(_turn) = UnderWay::begin(self, tenant, &once.key) else { return Ok(Fate::InUse) };
         let now = self.clock.now();
-        let kept = store::read_for(&*self.store, ReadFor::Plans, |reader| {
-            reader.stored_answer(tenant, &once.key, now)
-        })?;
-        if let Some(kept) = kept {
-            let written = Written { status: kept.status, body: kept.body };
-            let same = kept.fingerprint == once.fingerprint;
-            return Ok(if same { Fate::Replayed(written, kept.run) } else { Fate::Reused });
-        }
         let write = Arc::new(write);
-        let written = retrying(|| {
+        retrying(|| {
+            if let Some(fate) = self.answered(tenant, once, now)? {
+                return Ok(fate);
+            }
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
             let write = Arc::clone(&write);
-            self.write(tenant, move |transaction| {
+            let written = self.write(tenant, move |transaction| {
                 let written = write(&carry_out(transaction, &batch)?);
                 let expires_at = Timestamp(now.0.saturating_add(service.answers_kept_ms));
                 let answer = StoredAnswer {
@@ -98,9 +93,9 @@ impl Service {
                 };
                 transaction.keep_answer(&answer, now)?;
                 Ok(written)
-            })
-        })?;
-        Ok(Fate::Done(written, ()))
+            })?;
+            Ok(Fate::Done(written, ()))
+        })
     }
 }
 

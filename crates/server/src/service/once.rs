@@ -2,7 +2,8 @@
 
 use std::sync::PoisonError;
 
-use directory::{RunId, TenantId};
+use directory::{RunId, TenantId, Timestamp};
+use store::{ReadFor, StoreError};
 
 use super::{Executed, Service, Written};
 
@@ -28,7 +29,27 @@ pub(crate) enum Fate<T = Box<Executed>> {
     Reused,
 }
 
-/// Holds an idempotency key while its request is under way.
+impl Service {
+    /// What was answered to this key, if it was. To be asked in each attempt: another server may be doing the same
+    /// request, and then the answer of the faster one is the race that the other's plan has missed.
+    pub(super) fn answered<T>(
+        &self,
+        tenant: TenantId,
+        once: &Once,
+        now: Timestamp,
+    ) -> Result<Option<Fate<T>>, StoreError> {
+        let kept = store::read_for(&*self.store, ReadFor::Plans, |reader| {
+            reader.stored_answer(tenant, &once.key, now)
+        })?;
+        Ok(kept.map(|kept| {
+            let written = Written { status: kept.status, body: kept.body };
+            let same = kept.fingerprint == once.fingerprint;
+            if same { Fate::Replayed(written, kept.run) } else { Fate::Reused }
+        }))
+    }
+}
+
+/// Holds an idempotency key while its request is under way on this server.
 pub(super) struct UnderWay<'s> {
     service: &'s Service,
     entry: (TenantId, String),
