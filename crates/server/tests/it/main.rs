@@ -37,6 +37,7 @@ mod one_write;
 mod oracle;
 mod overload;
 mod packing;
+mod postgres;
 mod rates;
 mod records;
 mod refusals;

@@ -13,7 +13,9 @@ pub(crate) const GUARD: Duration = Duration::from_mins(2);
 pub(crate) fn rosterd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
     for (name, _) in std::env::vars_os() {
-        let ours = name.to_str().is_some_and(|name| name.starts_with("ROSTERD_") || name == "RUST_LOG");
+        let ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with("ROSTERD_") || ["RUST_LOG", "DATABASE_URL"].contains(&name));
         if ours {
             command.env_remove(name);
         }

@@ -21,9 +21,28 @@ pub(crate) struct Server {
     /// The owner of the first key.
     pub(crate) client: Client,
     directory: TempDir,
+    /// The address of the database in which the data is, if it is not in the directory.
+    database: Option<String>,
 }
 
 impl Server {
+    /// A first start on an empty database.
+    pub(crate) fn start_on(database: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let process = Process::spawn(&mut serve_on(database));
+        let address = address(&process);
+        let key = process.wait_for("how to try it", first_key);
+        Self { process, client: Client { address, key }, directory, database: Some(database.to_owned()) }
+    }
+
+    /// One server more on the same database, which may have another address.
+    pub(crate) fn beside(&self, database: &str) -> Self {
+        let process = Process::spawn(&mut serve_on(database));
+        let client = Client { address: address(&process), key: self.client.key.clone() };
+        let directory = tempfile::tempdir().unwrap();
+        Self { process, client, directory, database: Some(database.to_owned()) }
+    }
+
     /// A first start: an empty data directory, a free port.
     pub(crate) fn start() -> Self {
         Self::start_with(&[])
@@ -63,7 +82,7 @@ impl Server {
         let process = Process::spawn(&mut command(&data_in(directory.path())));
         let address = address(&process);
         let key = process.wait_for("how to try it", first_key);
-        Self { process, client: Client { address, key }, directory }
+        Self { process, client: Client { address, key }, directory, database: None }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -106,7 +125,8 @@ impl Server {
     }
 
     fn start_again(&mut self) {
-        self.process = Process::spawn(&mut serve(&self.data()));
+        let mut command = self.database.as_deref().map_or_else(|| serve(&self.data()), serve_on);
+        self.process = Process::spawn(&mut command);
         self.client.address = address(&self.process);
     }
 
@@ -118,7 +138,13 @@ impl Server {
     }
 
     pub(crate) fn try_cli<const N: usize>(&self, arguments: [&str; N]) -> (Option<i32>, String, String) {
-        finish(rosterd().args(arguments).arg("--data-dir").arg(self.data()))
+        let mut command = rosterd();
+        command.args(arguments);
+        match &self.database {
+            Some(database) => command.args(["--database-url", database]),
+            None => command.arg("--data-dir").arg(self.data()),
+        };
+        finish(&mut command)
     }
 
     /// A new key: its id, and a client that has it.
@@ -173,6 +199,14 @@ impl Server {
 pub(crate) fn serve(data: &Path) -> Command {
     let mut command = rosterd();
     command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
+    command
+}
+
+/// The command that serves from a database, on a free port.
+pub(crate) fn serve_on(database: &str) -> Command {
+    let mut command = rosterd();
+    // A database that the tests share waits for no disk; those that are killed do, without being made to.
+    command.args(["serve", "--listen", "127.0.0.1:0", "--accept-data-loss", "--database-url", database]);
     command
 }
 
