@@ -9,7 +9,7 @@ use super::link::Link;
 use super::tenants;
 use crate::{AccessKey, KeyKind, StoreError};
 
-pub(super) fn find(link: &mut Link<'_>, id: &str) -> Result<Option<AccessKey>, StoreError> {
+pub(super) fn find(link: &mut Link, id: &str) -> Result<Option<AccessKey>, StoreError> {
     let sql =
         "SELECT id, tenant, hash, scopes, created_at, revoked_at, token_key FROM access_keys WHERE id = $1";
     // No text of the database has a zero byte, so no key has one.
@@ -19,14 +19,14 @@ pub(super) fn find(link: &mut Link<'_>, id: &str) -> Result<Option<AccessKey>, S
     link.row(sql, &[(&id, Type::TEXT)])?.as_ref().map(access_key).transpose()
 }
 
-pub(super) fn list(link: &mut Link<'_>, tenant: Option<TenantId>) -> Result<Vec<AccessKey>, StoreError> {
+pub(super) fn list(link: &mut Link, tenant: Option<TenantId>) -> Result<Vec<AccessKey>, StoreError> {
     let sql = "SELECT id, tenant, hash, scopes, created_at, revoked_at, token_key FROM access_keys
                WHERE $1::bigint IS NULL OR tenant = $1 ORDER BY created_at, id";
     let tenant = tenant.map(|tenant| tenant.0);
     link.rows(sql, &[(&tenant, Type::INT8)])?.iter().map(access_key).collect()
 }
 
-pub(super) fn create(link: &mut Link<'_>, key: &AccessKey) -> Result<(), StoreError> {
+pub(super) fn create(link: &mut Link, key: &AccessKey) -> Result<(), StoreError> {
     // Tenants are numbered upwards: a key for one that is not there yet would open a later one.
     if !tenants::exists(link, key.tenant)? {
         return Err(link.fail(Failure::defect(format!("there is no tenant {}", key.tenant.0))));
@@ -54,7 +54,7 @@ pub(super) fn create(link: &mut Link<'_>, key: &AccessKey) -> Result<(), StoreEr
     Err(link.fail(Failure::race(format!("access key {} is taken", key.id))))
 }
 
-pub(super) fn revoke(link: &mut Link<'_>, id: &str, at: Timestamp) -> Result<bool, StoreError> {
+pub(super) fn revoke(link: &mut Link, id: &str, at: Timestamp) -> Result<bool, StoreError> {
     let sql = "UPDATE access_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     Ok(link.run(sql, &[(&id, Type::TEXT), (&at.0, Type::INT8)])? == 1)
 }

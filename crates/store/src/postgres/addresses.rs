@@ -26,7 +26,7 @@ const IS_MISSING: &str = "a group has no address of this id";
 
 /// The addresses of a group in the order of their ids, all of them or those of one type.
 pub(super) fn list(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     of: GroupId,
     kind: Option<AddressType>,
@@ -41,7 +41,7 @@ pub(super) fn list(
 
 /// The same of several groups; one without addresses is absent.
 pub(super) fn of_groups(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     ids: &[GroupId],
 ) -> Result<HashMap<GroupId, Vec<Address>>, StoreError> {
@@ -63,7 +63,7 @@ pub(super) fn of_groups(
 /// Applies what a plan says of addresses, with the next round trip. Each is named once, so kinds of writes may be
 /// put together.
 pub(super) fn apply(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     writes: &[(GroupId, &AddressWrite)],
     counters: &mut Counters,
@@ -134,7 +134,7 @@ impl Columns {
         }
     }
 
-    fn later(mut self, link: &mut Link<'_>, tenant: TenantId, sql: &'static str, race: &'static str) {
+    fn later(mut self, link: &mut Link, tenant: TenantId, sql: &'static str, race: &'static str) {
         if self.ids.is_empty() {
             return;
         }

@@ -24,7 +24,7 @@ const ARCHIVED_AT_ONCE: usize = 10_000;
 const COPIED: usize = 100;
 
 pub(super) fn apply(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     counters: Counters,
     writes: &[Write],
@@ -48,8 +48,8 @@ pub(super) fn apply(
 }
 
 /// The application of one list of writes.
-struct Turn<'t, 'l> {
-    link: &'t mut Link<'l>,
+struct Turn<'t> {
+    link: &'t mut Link,
     tenant: TenantId,
     at: Timestamp,
     counters: Counters,
@@ -67,7 +67,7 @@ struct Create<'w> {
     content: &'w Content,
 }
 
-impl<'t> Turn<'t, '_> {
+impl<'t> Turn<'t> {
     /// Inserts in the order of the numbers of references: their index is the one whose pages lie apart.
     fn create(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
         let mut creates = Vec::with_capacity(writes.len());

@@ -41,7 +41,7 @@ const HAS_NO_VALUE: &str = "a group has no value of an attribute";
 
 /// Adds to a snapshot the definitions asked for, and what the groups have of them.
 pub(super) fn look(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     asked: &BTreeMap<LookupKey, BTreeSet<AttributeKey>>,
     seen: &mut Snapshot,
@@ -117,7 +117,7 @@ impl<'k> Keys<'k> {
     /// What is stored under these, and the rows of other statements about the tenant, in one round trip.
     fn find(
         &self,
-        link: &mut Link<'_>,
+        link: &mut Link,
         tenant: TenantId,
         others: &[&'static str],
     ) -> Result<(Vec<Vec<Row>>, Known), StoreError> {
@@ -152,7 +152,7 @@ impl<'k> Keys<'k> {
 }
 
 /// Writes values of groups, as they stand, with the next round trip. Each part is named once.
-pub(super) fn write(link: &mut Link<'_>, tenant: TenantId, writes: &[(GroupId, &ValueWrite)]) {
+pub(super) fn write(link: &mut Link, tenant: TenantId, writes: &[(GroupId, &ValueWrite)]) {
     let (mut put, mut taken, mut values) = (Parts::default(), Parts::default(), Vec::new());
     for (group, write) in writes {
         match &write.value {
@@ -183,7 +183,7 @@ impl Parts {
         self.languages.push(write.language.map(|language| language.to_string()).unwrap_or_default());
     }
 
-    fn later(self, link: &mut Link<'_>, tenant: TenantId, sql: &'static str, values: Option<Owned>) {
+    fn later(self, link: &mut Link, tenant: TenantId, sql: &'static str, values: Option<Owned>) {
         if self.groups.is_empty() {
             return;
         }
@@ -201,7 +201,7 @@ impl Parts {
 
 /// The first look of a plan of definitions.
 pub(super) fn load(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     keys: &HashSet<AttributeKey>,
 ) -> Result<DefinitionSnapshot, StoreError> {
@@ -223,7 +223,7 @@ pub(super) fn load(
 /// Writes definitions under the tenant's next revision, with the next round trip, in their order: those of one
 /// kind that follow each other by one statement.
 pub(super) fn apply(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     counters: Counters,
     writes: &[DefinitionWrite],
@@ -251,7 +251,7 @@ pub(super) fn apply(
 }
 
 pub(super) fn put(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     definitions: &[&AttributeDefinition],
     sql: &'static str,
@@ -285,7 +285,7 @@ pub(super) fn put(
 }
 
 /// With the values that groups have of them, along the index: they may be many.
-fn delete(link: &mut Link<'_>, tenant: TenantId, ids: Vec<i64>) {
+fn delete(link: &mut Link, tenant: TenantId, ids: Vec<i64>) {
     if ids.is_empty() {
         return;
     }
@@ -300,7 +300,7 @@ fn delete(link: &mut Link<'_>, tenant: TenantId, ids: Vec<i64>) {
 
 /// One page of the definitions that a filter lets through. A tenant has so few that all are looked at.
 pub(super) fn list(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     filter: &DefinitionFilter,
     page: NumberedPage,
@@ -320,7 +320,7 @@ pub(super) fn list(
 
 /// One page of what a group shows.
 pub(super) fn effective(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     group: GroupId,
     page: NumberedPage,

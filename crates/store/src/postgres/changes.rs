@@ -14,7 +14,7 @@ use crate::StoreError;
 const REVISION: &str = "SELECT revision FROM tenants WHERE tenant = $1";
 
 pub(super) fn changes(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     after: ChangePlace,
     limit: usize,

@@ -81,7 +81,7 @@ impl<'v> Columns<'v> {
     /// Runs a statement with the tenant, the columns and further values; how many rows it changes.
     pub(super) fn run(
         &self,
-        link: &mut Link<'_>,
+        link: &mut Link,
         sql: &'static str,
         tenant: TenantId,
         more: &[Parameter<'_>],
@@ -92,7 +92,7 @@ impl<'v> Columns<'v> {
     /// The rows of such a statement.
     pub(super) fn rows(
         &self,
-        link: &mut Link<'_>,
+        link: &mut Link,
         sql: &'static str,
         tenant: TenantId,
     ) -> Result<Vec<Row>, StoreError> {
@@ -102,7 +102,7 @@ impl<'v> Columns<'v> {
     /// Copies the rows, with the tenant as their first column.
     pub(super) fn copy(
         &self,
-        link: &mut Link<'_>,
+        link: &mut Link,
         sql: &'static str,
         tenant: TenantId,
     ) -> Result<(), StoreError> {

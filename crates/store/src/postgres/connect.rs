@@ -1,11 +1,15 @@
 //! Connections: to the primary, and only to one that keeps what it acknowledges.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -18,19 +22,74 @@ use crate::{Durability, StoreError};
 /// For one host: to reach it, log in and look whether it is the primary.
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// A connection, with the task that moves its bytes.
+/// A connection, with what moves its bytes. It lives on the thread that uses it: nothing is handed from thread to
+/// thread while rows come in, which would take longer than the rows.
 pub(super) struct Connection {
-    pub(super) client: Client,
+    client: Client,
     /// Whether the server has warned that a commit may not have reached the standby.
-    pub(super) warned: Arc<AtomicBool>,
-    task: JoinHandle<()>,
+    warned: Arc<AtomicBool>,
+    /// Moves bytes when it is polled; `None` when there is nothing more to move.
+    driver: Option<Driver>,
+    /// Turns only while somebody waits for an answer. `None` once it ends.
+    runtime: Option<Runtime>,
+}
+
+type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Connection {
+    /// Waits for this no longer than that; `None` when it takes longer.
+    pub(super) fn run<T>(&mut self, most: Duration, work: impl AsyncFnOnce(&Client) -> T) -> Option<T> {
+        let Self { client, driver, runtime, .. } = self;
+        let runtime = runtime.as_ref()?;
+        runtime.block_on(async { timeout(most, driven(driver, work(client))).await.ok() })
+    }
+
+    /// Sends a statement, and does not wait for what becomes of it: whatever is asked next comes behind it.
+    pub(super) fn send(&mut self, sql: &str) {
+        let Self { client, driver, runtime, .. } = self;
+        let Some(runtime) = runtime else { return };
+        runtime.block_on(async {
+            let mut sending = pin!(client.batch_execute(sql));
+            poll_fn(|context| {
+                // The first look at it sends it, the first look at the driver writes it.
+                let _ = sending.as_mut().poll(context);
+                if let Some(driver) = driver {
+                    let _ = driver.as_mut().poll(context);
+                }
+                Poll::Ready(())
+            })
+            .await;
+        });
+    }
+
+    /// Whether the server has warned so since this was asked last.
+    pub(super) fn has_warned(&self) -> bool {
+        self.warned.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// Does this while bytes are moved.
+async fn driven<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        if driver.as_mut().is_some_and(|driver| driver.as_mut().poll(context).is_ready()) {
+            // Whoever waits for an answer is told that there is none.
+            *driver = None;
+        }
+        work.as_mut().poll(context)
+    })
+    .await
 }
 
 impl Drop for Connection {
     /// The socket goes at once: a server that is frozen would take no farewell. No cancel is ever sent: during a
     /// commit it would be answered with success (engines.md §6.3).
     fn drop(&mut self) {
-        self.task.abort();
+        self.driver = None;
+        // Not by waiting: it may be dropped where nobody may wait.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -55,13 +114,21 @@ impl Connector {
     }
 
     /// A connection to the primary, which is looked for from the host on that it was last.
-    pub(super) async fn connect(&self) -> Result<Connection, Failure> {
+    pub(super) fn connect(&self) -> Result<Connection, Failure> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::lost(Phase::Before, error.to_string()))?;
+        let mut connection = runtime.block_on(self.find())?;
+        connection.runtime = Some(runtime);
+        Ok(connection)
+    }
+
+    async fn find(&self) -> Result<Connection, Failure> {
         let first = self.last.load(Ordering::Relaxed);
         let mut failed = Vec::new();
         for step in 0..self.hosts.len() {
             let number = (first + step) % self.hosts.len();
             let (shown, config) = &self.hosts[number];
-            let attempt = tokio::time::timeout(CONNECT, self.connect_to(config)).await;
+            let attempt = timeout(CONNECT, self.connect_to(config)).await;
             match attempt.unwrap_or_else(|_| Err(Failure::lost(Phase::Before, "does not answer"))) {
                 Ok(connection) => {
                     self.last.store(number, Ordering::Relaxed);
@@ -77,11 +144,12 @@ impl Connector {
     }
 
     async fn connect_to(&self, config: &Config) -> Result<Connection, Failure> {
-        let connection = match &self.tls {
+        let mut connection = match &self.tls {
             None => open(config, NoTls).await,
             Some(tls) => open(config, tls.clone()).await,
         }?;
-        self.look(&connection.client).await?;
+        let Connection { client, driver, .. } = &mut connection;
+        driven(driver, self.look(client)).await?;
         Ok(connection)
     }
 
@@ -139,8 +207,8 @@ where
     })?;
     let warned = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&warned);
-    let task = tokio::spawn(async move {
-        while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+    let driver = Box::pin(async move {
+        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
             if let AsyncMessage::Notice(notice) = message
                 && notice.code().code() == "01000"
                 && notice.message().starts_with("canceling")
@@ -149,7 +217,7 @@ where
             }
         }
     });
-    Ok(Connection { client, warned, task })
+    Ok(Connection { client, warned, driver: Some(driver), runtime: None })
 }
 
 /// The latest timeline that was seen of each cluster: an older one is a primary that had been replaced, whose

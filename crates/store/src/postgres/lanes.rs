@@ -206,11 +206,11 @@ impl Shared {
     }
 
     fn attempt(&self, turn: Turn, jobs: &mut [Queued], attempts: &Attempts<'_>) -> Attempt {
-        let connection = match self.lines.take(WRITES, attempts.left()) {
-            Ok(connection) => connection,
+        let lent = match self.lines.take(WRITES, attempts.left()) {
+            Ok(lent) => lent,
             Err(failure) => return Attempt::Failed(failure),
         };
-        let mut transaction = Transacting::new(Link::new(&self.lines, connection, Some(BEGIN)));
+        let mut transaction = Transacting::new(Link::new(lent, Some(BEGIN)));
         if let Turn::Of(tenant) = turn
             && let Err(failure) = transaction.lock(tenant)
         {
@@ -276,8 +276,8 @@ impl Shared {
     }
 
     fn look_for(&self, tenant: TenantId, marks: &[Mark], attempts: &Attempts<'_>) -> Result<bool, Failure> {
-        let connection = self.lines.take(WRITES, attempts.left())?;
-        let mut transaction = Transacting::new(Link::new(&self.lines, connection, Some(BEGIN)));
+        let lent = self.lines.take(WRITES, attempts.left())?;
+        let mut transaction = Transacting::new(Link::new(lent, Some(BEGIN)));
         transaction.lock(tenant)?;
         let there = transaction.session.has(tenant, marks)?;
         // Committed, not left: what is seen is then as durable as a commit makes it, on the standby too.
@@ -297,14 +297,14 @@ enum Attempt {
 }
 
 /// A transaction with the jobs in it.
-struct Transacting<'l> {
-    session: Session<'l>,
+struct Transacting {
+    session: Session,
     wrote: bool,
     records: usize,
 }
 
-impl<'l> Transacting<'l> {
-    fn new(link: Link<'l>) -> Self {
+impl Transacting {
+    fn new(link: Link) -> Self {
         Self { session: Session::new(link), wrote: false, records: 0 }
     }
 

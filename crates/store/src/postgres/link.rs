@@ -1,17 +1,13 @@
 //! One connection for one job: statements in order, each round trip with a deadline of our own.
 
-use std::future::Future;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use deadpool::managed::Object;
 use futures_util::future::{join, join_all};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-use super::connect::Connection;
 use super::failure::{Failure, Phase};
-use super::pool::{Lines, Manager, ROUND_TRIP};
+use super::pool::{Lent, ROUND_TRIP};
 use crate::StoreError;
 
 /// A value of a statement, with its type.
@@ -40,9 +36,10 @@ struct Waiting {
 }
 
 /// A connection in the hands of a job. Unless it is given back, it is closed: nobody knows in which state it is.
-pub(super) struct Link<'l> {
-    lines: &'l Lines,
-    connection: Option<Object<Manager>>,
+pub(super) struct Link {
+    lent: Option<Lent>,
+    /// How long a round trip may take.
+    patience: Duration,
     /// What is sent together with the next statement: the beginning of a transaction or savepoint.
     before: Vec<&'static str>,
     waiting: Vec<Waiting>,
@@ -52,11 +49,16 @@ pub(super) struct Link<'l> {
     pub(super) failure: Option<Failure>,
 }
 
-impl<'l> Link<'l> {
+impl Link {
     /// With what begins the transaction; nothing for statements on their own.
-    pub(super) fn new(lines: &'l Lines, connection: Object<Manager>, before: Option<&'static str>) -> Self {
-        let before = before.into_iter().collect();
-        Self { lines, connection: Some(connection), before, waiting: Vec::new(), begun: false, failure: None }
+    pub(super) fn new(lent: Lent, before: Option<&'static str>) -> Self {
+        let (before, waiting) = (before.into_iter().collect(), Vec::new());
+        Self { lent: Some(lent), patience: ROUND_TRIP, before, waiting, begun: false, failure: None }
+    }
+
+    /// The same for somebody who does not wait as long for a round trip.
+    pub(super) fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The rows of a statement.
@@ -111,18 +113,28 @@ impl<'l> Link<'l> {
         }
         let (before, waiting) = (std::mem::take(&mut self.before), std::mem::take(&mut self.waiting));
         self.begun |= !before.is_empty();
-        let Some(connection) = &self.connection else {
-            return Err(self.fail(Failure::lost(Phase::Before, "the connection is gone")));
-        };
         // In this order: each is sent when it is looked at first.
-        let done = self.lines.handle().block_on(in_time(Phase::Before, async {
-            let first = send(&connection.client, &before, &waiting);
-            let (first, done) = join(first, work(&connection.client)).await;
+        let done = self.ask(Phase::Before, async |client| {
+            let (first, done) = join(send(client, &before, &waiting), work(client)).await;
             // What came first says why the rest failed.
             first?;
             done.map_err(|error| Failure::of(&error, Phase::Before))
-        }));
+        });
         done.map_err(|failure| self.fail(failure))
+    }
+
+    fn ask<T>(
+        &mut self,
+        phase: Phase,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let patience = self.patience;
+        let Some(lent) = &mut self.lent else {
+            return Err(Failure::lost(Phase::Before, "the connection is gone"));
+        };
+        lent.connection()?.run(patience, work).unwrap_or_else(|| {
+            Err(Failure::lost(phase, format!("it has not answered for {} s", patience.as_secs())))
+        })
     }
 
     /// A statement that goes with the next round trip: its result is known only then.
@@ -164,17 +176,12 @@ impl<'l> Link<'l> {
         if self.waiting.iter().any(|waiting| waiting.expect != Expect::Any) {
             drop(self.flush());
         }
-        if let Some(failure) = self.failure.take() {
-            self.leave_after(&failure);
+        if let Some(failure) = self.failure.clone() {
+            self.end();
             return Err(failure);
         }
-        let Some(connection) = self.connection.take() else {
-            return Err(Failure::lost(Phase::Before, "the connection is gone"));
-        };
-        connection.warned.store(false, Ordering::SeqCst);
         let (before, waiting) = (std::mem::take(&mut self.before), std::mem::take(&mut self.waiting));
-        let committed = self.lines.handle().block_on(in_time(Phase::Commit, async {
-            let client = &connection.client;
+        let committed = self.ask(Phase::Commit, async |client| {
             let (first, done) = join(send(client, &before, &waiting), client.batch_execute("COMMIT")).await;
             match first {
                 Ok(()) => done.map_err(|error| Failure::of(&error, Phase::Commit)),
@@ -182,62 +189,31 @@ impl<'l> Link<'l> {
                 // The server has rolled back what failed before the commit.
                 Err(failure) => Err(failure),
             }
-        }));
-        let committed = committed.and_then(|()| {
-            let may_be_lost = "the commit may not have reached the standby";
-            if connection.warned.load(Ordering::SeqCst) {
-                Err(Failure::lost(Phase::Commit, may_be_lost))
-            } else {
-                Ok(())
-            }
         });
-        if committed.is_err() {
-            self.connection = Some(connection);
+        committed?;
+        let Some(mut lent) = self.lent.take() else { return Ok(()) };
+        if lent.connection()?.has_warned() {
+            return Err(Failure::lost(Phase::Commit, "the commit may not have reached the standby"));
         }
-        committed
-    }
-
-    fn leave_after(&mut self, failure: &Failure) {
-        if !failure.lost
-            && let Some(connection) = self.connection.take()
-        {
-            roll_back(self.lines, connection);
-        }
+        lent.give_back();
+        Ok(())
     }
 
     /// Ends a transaction that has nothing to keep, without waiting for it.
     pub(super) fn leave(mut self) {
-        // Dropped with its connection where that is lost.
-        if self.failure.as_ref().is_some_and(|failure| failure.lost) {
-            return;
-        }
-        if let Some(connection) = self.connection.take()
-            && self.begun
-        {
-            roll_back(self.lines, connection);
-        }
+        self.end();
     }
-}
 
-fn roll_back(lines: &Lines, connection: Object<Manager>) {
-    lines.handle().spawn(async move {
-        let left = in_time(Phase::Before, async {
-            let ended = connection.client.batch_execute("ROLLBACK").await;
-            ended.map_err(|error| Failure::of(&error, Phase::Before))
-        });
-        if left.await.is_err() {
-            drop(Object::take(connection));
+    /// Where the connection is lost, it is closed.
+    fn end(&mut self) {
+        let is_lost = self.failure.as_ref().is_some_and(|failure| failure.lost);
+        let Some(mut lent) = self.lent.take().filter(|_| !is_lost) else { return };
+        if self.begun
+            && let Ok(connection) = lent.connection()
+        {
+            connection.send("ROLLBACK");
         }
-    });
-}
-
-impl Drop for Link<'_> {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            let connection: Connection = Object::take(connection);
-            // Ended on the runtime that it lives on.
-            self.lines.handle().spawn(async move { drop(connection) });
-        }
+        lent.give_back();
     }
 }
 
@@ -265,11 +241,4 @@ async fn send(client: &Client, before: &[&str], waiting: &[Waiting]) -> Result<(
         }
     }
     Ok(())
-}
-
-async fn in_time<T>(phase: Phase, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let deadline: Duration = ROUND_TRIP;
-    tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
-        Err(Failure::lost(phase, format!("it has not answered for {} s", deadline.as_secs())))
-    })
 }

@@ -23,7 +23,7 @@ const MOST_SIMILAR: usize = 3;
 /// More levels than any depth limit allows: the stored tree runs in a circle.
 const MOST_LEVELS: i32 = 1 << 16;
 
-pub(super) fn load(link: &mut Link<'_>, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError> {
+pub(super) fn load(link: &mut Link, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError> {
     let probes = Probes::of(needs);
     let Looked { counters, mut by_fold, by_id, first_taken } = look(link, tenant, needs, &probes)?;
     let mut seen = Snapshot { revision: counters.revision, ..Snapshot::default() };
@@ -96,12 +96,7 @@ struct Looked {
     first_taken: Option<i64>,
 }
 
-fn look(
-    link: &mut Link<'_>,
-    tenant: TenantId,
-    needs: &Needs,
-    probes: &Probes<'_>,
-) -> Result<Looked, StoreError> {
+fn look(link: &mut Link, tenant: TenantId, needs: &Needs, probes: &Probes<'_>) -> Result<Looked, StoreError> {
     let ids: Vec<i64> = probes.ids.iter().map(|&(id, ..)| id).collect();
     let tenant_value = (&tenant.0 as _, Type::INT8);
     let (of_tenant, by_folds, by_ids) = (
@@ -125,7 +120,7 @@ fn look(
 }
 
 /// The lowest id that is taken and not below this one.
-fn taken_from(link: &mut Link<'_>, tenant: TenantId, id: i64) -> Result<Option<i64>, StoreError> {
+fn taken_from(link: &mut Link, tenant: TenantId, id: i64) -> Result<Option<i64>, StoreError> {
     let row = link.row(
         "SELECT id FROM groups WHERE tenant = $1 AND id >= $2 ORDER BY id LIMIT 1",
         &[(&tenant.0, Type::INT8), (&id, Type::INT8)],
@@ -141,7 +136,7 @@ struct Extra {
 }
 
 impl Extra {
-    fn look(&mut self, link: &mut Link<'_>, tenant: TenantId, folds: &Vec<i64>) -> Result<(), StoreError> {
+    fn look(&mut self, link: &mut Link, tenant: TenantId, folds: &Vec<i64>) -> Result<(), StoreError> {
         let values = [(&tenant.0 as _, Type::INT8), (folds as _, Type::INT8_ARRAY)];
         let found = link.all(&[
             (include_str!("sql/extra_by_fold.sql"), &values),
@@ -276,7 +271,7 @@ fn extra_reference(row: &Row) -> Result<RowReference<'_>, StoreError> {
     Ok(RowReference { source: row.try_get(0)?, key: row.try_get(1)? })
 }
 
-fn add_references(link: &mut Link<'_>, tenant: TenantId, seen: &mut Snapshot) -> Result<(), StoreError> {
+fn add_references(link: &mut Link, tenant: TenantId, seen: &mut Snapshot) -> Result<(), StoreError> {
     let ids: Vec<GroupId> = seen.groups.keys().copied().collect();
     for (id, references) in extra_references(link, tenant, &ids)? {
         if let Some(group) = seen.groups.get_mut(&id) {
@@ -288,7 +283,7 @@ fn add_references(link: &mut Link<'_>, tenant: TenantId, seen: &mut Snapshot) ->
 
 /// The second and further references of these groups, in their order.
 pub(super) fn extra_references(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     ids: &[GroupId],
 ) -> Result<HashMap<GroupId, Vec<ExternalReference>>, StoreError> {
@@ -307,7 +302,7 @@ pub(super) fn extra_references(
 }
 
 pub(super) fn load_hierarchy(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     needs: &HierarchyNeeds,
     into: &mut Snapshot,

@@ -1,15 +1,15 @@
 //! The schema, as a list of steps that only grows. Each statement is a transaction of its own and may run again;
 //! a row that is leased keeps two servers from doing it at once.
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use deadpool::managed::Object;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::WRITES;
 use super::failure::{Failure, Phase, damaged};
-use super::pool::{BUDGET, Lines, Manager};
+use super::pool::{BUDGET, Lent, Lines};
 use crate::{Migration, Spread, StoreError};
 
 /// One step. Released ones never change.
@@ -69,12 +69,13 @@ pub(super) fn up(lines: &Lines, spread: Option<Spread>) -> Result<(), StoreError
 pub(super) fn list(lines: &Lines, spread: Option<Spread>) -> Result<Vec<Migration>, StoreError> {
     let found = Desk::open(lines)?.look()?;
     found.check()?;
-    found.is_spread(spread)?;
+    // Tables that are to lie otherwise are brought there by the same statements.
+    let is_spread = found.is_spread(spread)?;
     let spread = found.chosen(spread);
     let listed = STEPS.iter().map(|step| Migration {
         number: step.number,
         name: step.name,
-        is_applied: found.steps.iter().any(|(number, _)| *number == step.number),
+        is_applied: is_spread && found.steps.iter().any(|(number, _)| *number == step.number),
         statements: statements(step, spread),
     });
     Ok(listed.collect())
@@ -122,22 +123,21 @@ impl Found {
 }
 
 /// A connection for this work.
-struct Desk<'l> {
-    lines: &'l Lines,
-    connection: Object<Manager>,
+struct Desk {
+    lent: RefCell<Lent>,
     /// Who leases.
     holder: String,
 }
 
-impl<'l> Desk<'l> {
-    fn open(lines: &'l Lines) -> Result<Self, StoreError> {
+impl Desk {
+    fn open(lines: &Lines) -> Result<Self, StoreError> {
         let mut attempts = lines.attempts(BUDGET);
         loop {
             match lines.take(WRITES, attempts.left()) {
-                Ok(connection) => {
+                Ok(lent) => {
                     // Whoever takes the lease has to tell itself from others, even on the same machine.
-                    let holder = format!("{}-{:p}", std::process::id(), &raw const *connection);
-                    return Ok(Self { lines, connection, holder });
+                    let holder = format!("{}-{:p}", std::process::id(), &raw const *lines);
+                    return Ok(Self { lent: RefCell::new(lent), holder });
                 }
                 Err(failure) => attempts.again(failure)?,
             }
@@ -148,11 +148,9 @@ impl<'l> Desk<'l> {
         &self,
         work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Failure> {
-        self.lines.handle().block_on(async {
-            let done = tokio::time::timeout(STATEMENT, work(&self.connection.client)).await;
-            let done = done.map_err(|_| Failure::lost(Phase::Before, "a migration does not end"))?;
-            done.map_err(|error| Failure::of(&error, Phase::Before))
-        })
+        let done = self.lent.borrow_mut().connection()?.run(STATEMENT, work);
+        let done = done.ok_or_else(|| Failure::lost(Phase::Before, "a migration does not end"))?;
+        done.map_err(|error| Failure::of(&error, Phase::Before))
     }
 
     fn execute(&self, sql: &str) -> Result<(), StoreError> {

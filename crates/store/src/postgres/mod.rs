@@ -37,7 +37,7 @@ use std::time::Duration;
 pub use self::database::Database;
 use self::lanes::Lanes;
 use self::link::Link;
-use self::pool::{BUDGET, Lines};
+use self::pool::{BUDGET, Lines, ROUND_TRIP};
 use self::session::Session;
 use crate::{
     Done, Durability, Migration, Options, Purpose, ReadFor, ReadJob, Spread, Store, StoreError, Turn,
@@ -108,8 +108,9 @@ impl Server {
         loop {
             let failure = match self.lines.take(pool, attempts.left()) {
                 Err(failure) => failure,
-                Ok(connection) => {
-                    let mut session = Session::new(Link::new(&self.lines, connection, view));
+                Ok(lent) => {
+                    let link = Link::new(lent, view).with_patience(budget.min(ROUND_TRIP));
+                    let mut session = Session::new(link);
                     let said = job(&mut session);
                     match session.end_reading(said) {
                         Ok(fate) => {

@@ -30,7 +30,7 @@ const WHOLE: i64 = 0;
 const FETCHED: usize = 512;
 const FETCHED_LONG: usize = 32;
 
-impl Export for Session<'_> {
+impl Export for Session {
     fn portion(
         &mut self,
         tenant: TenantId,
@@ -60,7 +60,7 @@ impl Export for Session<'_> {
     }
 }
 
-impl Import for Session<'_> {
+impl Import for Session {
     fn put(&mut self, portion: &Portion) -> Result<(), StoreError> {
         let tenant = portion.head.tenant.id;
         let session = self.writing(portion.items.len());
@@ -84,13 +84,13 @@ impl Import for Session<'_> {
     }
 }
 
-pub(super) fn mark(link: &mut Link<'_>, of: Option<TenantId>) -> Result<Option<String>, StoreError> {
+pub(super) fn mark(link: &mut Link, of: Option<TenantId>) -> Result<Option<String>, StoreError> {
     let row = of.map_or(WHOLE, |tenant| tenant.0);
     let found = link.row("SELECT mark FROM copies WHERE tenant = $1", &[(&row, Type::INT8)])?;
     Ok(found.map(|row| row.try_get(0)).transpose()?)
 }
 
-fn head(link: &mut Link<'_>, tenant: TenantId) -> Result<Option<TenantHead>, StoreError> {
+fn head(link: &mut Link, tenant: TenantId) -> Result<Option<TenantHead>, StoreError> {
     let bound = [(&tenant.0 as _, Type::INT8)];
     let found = link.all(&[
         ("SELECT name, created_at FROM tenant_names WHERE tenant = $1", &bound),
@@ -105,7 +105,7 @@ fn head(link: &mut Link<'_>, tenant: TenantId) -> Result<Option<TenantHead>, Sto
     Ok(Some(TenantHead { tenant, next_group: next_id, next_attribute, next_address }))
 }
 
-fn take_definitions(link: &mut Link<'_>, tenant: TenantId, filling: &mut Filling) -> Result<(), StoreError> {
+fn take_definitions(link: &mut Link, tenant: TenantId, filling: &mut Filling) -> Result<(), StoreError> {
     let Some(Span { above, .. }) = filling.start(Kind::Definition, ItemPlace::attribute) else {
         return Ok(());
     };
@@ -128,7 +128,7 @@ fn take_definitions(link: &mut Link<'_>, tenant: TenantId, filling: &mut Filling
     }
 }
 
-fn take_access_keys(link: &mut Link<'_>, tenant: TenantId, filling: &mut Filling) -> Result<(), StoreError> {
+fn take_access_keys(link: &mut Link, tenant: TenantId, filling: &mut Filling) -> Result<(), StoreError> {
     let Some(Span { above, .. }) = filling.start(Kind::AccessKey, ItemPlace::access_key) else {
         return Ok(());
     };
@@ -151,7 +151,7 @@ fn take_access_keys(link: &mut Link<'_>, tenant: TenantId, filling: &mut Filling
     }
 }
 
-fn take_groups(link: &mut Link<'_>, tenant: TenantId, filling: &mut Filling) -> Result<(), StoreError> {
+fn take_groups(link: &mut Link, tenant: TenantId, filling: &mut Filling) -> Result<(), StoreError> {
     let Some(Span { above, .. }) = filling.start(Kind::Group, ItemPlace::group) else { return Ok(()) };
     let mut above = above.unwrap_or(0);
     loop {
@@ -172,7 +172,7 @@ fn take_groups(link: &mut Link<'_>, tenant: TenantId, filling: &mut Filling) -> 
 }
 
 /// Groups of rows, with all that belongs to them.
-fn whole(link: &mut Link<'_>, tenant: TenantId, found: &[Row]) -> Result<Vec<MovedGroup>, StoreError> {
+fn whole(link: &mut Link, tenant: TenantId, found: &[Row]) -> Result<Vec<MovedGroup>, StoreError> {
     let mut rows = Rows::default();
     let mut groups = found.iter().map(|row| rows.group(row, None)).collect::<Result<Vec<_>, _>>()?;
     let ids: Vec<GroupId> = groups.iter().map(|group| group.id).collect();
@@ -195,7 +195,7 @@ fn whole(link: &mut Link<'_>, tenant: TenantId, found: &[Row]) -> Result<Vec<Mov
 /// What groups have of their own, of every attribute.
 type Values = HashMap<GroupId, BTreeMap<directory::AttributeId, Parts>>;
 
-fn values(link: &mut Link<'_>, tenant: TenantId, ids: &[i64]) -> Result<Values, StoreError> {
+fn values(link: &mut Link, tenant: TenantId, ids: &[i64]) -> Result<Values, StoreError> {
     let bound = [(&tenant.0 as _, Type::INT8), (&ids as _, Type::INT8_ARRAY)];
     let mut values = Values::new();
     for row in link.rows(include_str!("sql/moving_values.sql"), &bound)? {
@@ -206,7 +206,7 @@ fn values(link: &mut Link<'_>, tenant: TenantId, ids: &[i64]) -> Result<Values, 
     Ok(values)
 }
 
-fn take_runs(link: &mut Link<'_>, tenant: TenantId, filling: &mut Filling) -> Result<(), StoreError> {
+fn take_runs(link: &mut Link, tenant: TenantId, filling: &mut Filling) -> Result<(), StoreError> {
     let Some(Span { above, .. }) = filling.start(Kind::Run, ItemPlace::run) else { return Ok(()) };
     let mut above = above.map_or_else(Vec::new, Vec::from);
     loop {
@@ -230,7 +230,7 @@ fn take_runs(link: &mut Link<'_>, tenant: TenantId, filling: &mut Filling) -> Re
     }
 }
 
-fn take_answers(link: &mut Link<'_>, tenant: TenantId, filling: &mut Filling) -> Result<(), StoreError> {
+fn take_answers(link: &mut Link, tenant: TenantId, filling: &mut Filling) -> Result<(), StoreError> {
     let Some(Span { above, .. }) = filling.start(Kind::Answer, ItemPlace::answer) else { return Ok(()) };
     let mut above = above.unwrap_or_default();
     loop {
@@ -270,7 +270,7 @@ fn answer(tenant: TenantId, row: &Row) -> Result<StoredAnswer, StoreError> {
 }
 
 /// Takes away what lies in the portion's interval, and what stands in the way elsewhere; then puts its items.
-fn put(link: &mut Link<'_>, portion: &Portion) -> Result<(), StoreError> {
+fn put(link: &mut Link, portion: &Portion) -> Result<(), StoreError> {
     put_head(link, &portion.head)?;
     let tenant = portion.head.tenant.id;
     let gone = clear(link, portion)?;
@@ -295,7 +295,7 @@ fn put(link: &mut Link<'_>, portion: &Portion) -> Result<(), StoreError> {
 }
 
 /// Names lie apart from tenants, and are only written where they are not yet what they shall be.
-fn put_head(link: &mut Link<'_>, head: &TenantHead) -> Result<(), StoreError> {
+fn put_head(link: &mut Link, head: &TenantHead) -> Result<(), StoreError> {
     let TenantHead { tenant, next_group, next_attribute, next_address } = head;
     let named = [
         (&tenant.id.0 as _, Type::INT8),
@@ -328,7 +328,7 @@ fn put_head(link: &mut Link<'_>, head: &TenantHead) -> Result<(), StoreError> {
 }
 
 /// How many references that lay beside their groups are gone.
-fn clear(link: &mut Link<'_>, portion: &Portion) -> Result<i64, StoreError> {
+fn clear(link: &mut Link, portion: &Portion) -> Result<i64, StoreError> {
     let tenant = portion.head.tenant.id;
     if let Some(span) = portion.span(Kind::Definition, ItemPlace::attribute) {
         let delete = "DELETE FROM attributes WHERE tenant = $1 AND id > $2 AND id <= $3";
@@ -381,7 +381,7 @@ struct Items<'p> {
 }
 
 impl<'p> Items<'p> {
-    fn put_definitions(&self, link: &mut Link<'_>, tenant: TenantId) {
+    fn put_definitions(&self, link: &mut Link, tenant: TenantId) {
         if self.definitions.is_empty() {
             return;
         }
@@ -399,7 +399,7 @@ impl<'p> Items<'p> {
     }
 
     /// How many references lie beside their groups now that did not before.
-    fn put_groups(&self, link: &mut Link<'_>, tenant: TenantId) -> Result<i64, StoreError> {
+    fn put_groups(&self, link: &mut Link, tenant: TenantId) -> Result<i64, StoreError> {
         if self.groups.is_empty() {
             return Ok(0);
         }
@@ -445,7 +445,7 @@ impl<'p> Items<'p> {
     }
 
     /// Takes references from groups elsewhere that have them no longer where they come from.
-    fn free_references(&self, link: &mut Link<'_>, tenant: TenantId) -> Result<i64, StoreError> {
+    fn free_references(&self, link: &mut Link, tenant: TenantId) -> Result<i64, StoreError> {
         let mut claims = columns::claims();
         for reference in self.groups.iter().flat_map(|moved| &moved.group.references) {
             claims.row(|row| {

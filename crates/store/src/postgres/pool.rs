@@ -1,18 +1,17 @@
-//! Pools of connections, and the runtime on which their bytes move.
+//! Pools of connections, and how often a job is tried on them.
+//!
+//! Our own and not a crate's: connections live on the thread that uses them ([`super::connect`]), so they are made
+//! and waited for without a runtime around them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deadpool::Runtime::Tokio1;
-use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult, Timeouts};
-use tokio::runtime::{Builder, Handle, Runtime};
-
-use super::closed;
 use super::connect::{Connection, Connector};
 use super::database::Database;
 use super::failure::{Class, Failure, Phase};
+use super::{closed, lock};
 use crate::{Durability, StoreError};
 
 /// How long one round trip may take. A server that is frozen keeps its connections, so nothing else ends them.
@@ -22,35 +21,111 @@ pub(super) const BUDGET: Duration = Duration::from_secs(30);
 /// How long to wait before the second attempt; each further one waits twice as long, up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Threads that move bytes.
-const THREADS: usize = 2;
 
-pub(super) struct Manager(Arc<Connector>);
+/// Connections for one purpose.
+pub(super) struct Pool {
+    connector: Arc<Connector>,
+    most: usize,
+    state: Mutex<Open>,
+    /// Told when a connection is free, or may be made.
+    freed: Condvar,
+}
 
-impl managed::Manager for Manager {
-    type Type = Connection;
-    type Error = Failure;
+#[derive(Default)]
+struct Open {
+    /// The last one used comes last: it is taken first, and the others can be forgotten.
+    idle: Vec<Connection>,
+    /// With those in use.
+    count: usize,
+    closed: bool,
+}
 
-    async fn create(&self) -> Result<Connection, Failure> {
-        self.0.connect().await
+/// A connection in use. Unless it is given back, it is closed: nobody knows in which state it is.
+pub(super) struct Lent {
+    pool: Arc<Pool>,
+    connection: Option<Connection>,
+    /// Whether it takes a place of the pool, also while it is being made.
+    has_place: bool,
+}
+
+impl Pool {
+    fn new(connector: Arc<Connector>, most: usize) -> Arc<Self> {
+        Arc::new(Self { connector, most, state: Mutex::default(), freed: Condvar::new() })
     }
 
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Failure> {
-        if connection.client.is_closed() {
-            return Err(RecycleError::message("closed"));
+    /// A connection, for which is waited no longer than this.
+    fn take(self: &Arc<Self>, patience: Duration) -> Result<Lent, Failure> {
+        let until = Instant::now() + patience;
+        let mut state = lock(&self.state);
+        loop {
+            if state.closed {
+                return Err(Failure::lost(Phase::Before, "the store is closed"));
+            }
+            if let Some(connection) = state.idle.pop() {
+                return Ok(Lent { pool: Arc::clone(self), connection: Some(connection), has_place: true });
+            }
+            if state.count < self.most {
+                state.count += 1;
+                drop(state);
+                let mut lent = Lent { pool: Arc::clone(self), connection: None, has_place: true };
+                lent.connection = Some(self.connector.connect()?);
+                return Ok(lent);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Failure::busy("all connections are in use"));
+            }
+            state = self.freed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        Ok(())
+    }
+
+    /// Closes those that wait.
+    fn forget_idle(&self) {
+        let mut state = lock(&self.state);
+        let idle = std::mem::take(&mut state.idle);
+        state.count -= idle.len();
+        drop(state);
+        self.freed.notify_all();
+    }
+
+    fn close(&self) {
+        lock(&self.state).closed = true;
+        self.forget_idle();
     }
 }
 
-pub(super) type Pool = managed::Pool<Manager>;
+impl Lent {
+    /// The connection; a failure where there is none any more.
+    pub(super) fn connection(&mut self) -> Result<&mut Connection, Failure> {
+        self.connection.as_mut().ok_or_else(|| Failure::lost(Phase::Before, "the connection is gone"))
+    }
+
+    /// For others to use.
+    pub(super) fn give_back(mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        let mut state = lock(&self.pool.state);
+        if !state.closed {
+            state.idle.push(connection);
+            self.has_place = false;
+            drop(state);
+            self.pool.freed.notify_one();
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if std::mem::take(&mut self.has_place) {
+            drop(self.connection.take());
+            lock(&self.pool.state).count -= 1;
+            self.pool.freed.notify_one();
+        }
+    }
+}
 
 /// What all jobs share.
 pub(super) struct Lines {
-    /// `None` once the store is closed.
-    runtime: Option<Runtime>,
-    handle: Handle,
-    pools: Vec<Pool>,
+    pools: Vec<Arc<Pool>>,
     /// Whether the last attempt failed.
     down: AtomicBool,
     /// What pauses are stretched by, so that many do not come back at once.
@@ -66,45 +141,22 @@ impl Lines {
         sizes: &[usize],
     ) -> Result<Arc<Self>, StoreError> {
         let connector = Arc::new(Connector::new(database, durability)?);
-        let mut builder = Builder::new_multi_thread();
-        let runtime = builder.worker_threads(THREADS).thread_name("postgres").enable_all().build();
-        let runtime = runtime.map_err(|error| StoreError::Unavailable(format!("no threads: {error}")))?;
-        let pools = sizes.iter().map(|size| {
-            let pool = Pool::builder(Manager(Arc::clone(&connector))).max_size(*size).runtime(Tokio1).build();
-            pool.map_err(|error| StoreError::Internal(error.to_string()))
-        });
-        let pools = pools.collect::<Result<_, _>>()?;
-        let (handle, jitter) = (runtime.handle().clone(), AtomicU32::new(0));
+        let pools = sizes.iter().map(|size| Pool::new(Arc::clone(&connector), *size)).collect();
         let (down, closed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Arc::new(Self { runtime: Some(runtime), handle, pools, down, jitter, closed }))
-    }
-
-    pub(super) const fn handle(&self) -> &Handle {
-        &self.handle
+        Ok(Arc::new(Self { pools, down, jitter: AtomicU32::new(0), closed }))
     }
 
     /// A connection of a pool, for which is waited no longer than this.
-    pub(super) fn take(&self, pool: usize, patience: Duration) -> Result<Object<Manager>, Failure> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(Failure::of_closed());
-        }
-        let timeouts = Timeouts { wait: Some(patience), create: None, recycle: None };
-        self.handle.block_on(self.pools[pool].timeout_get(&timeouts)).map_err(|error| match error {
-            PoolError::Backend(failure) => failure,
-            PoolError::Timeout(_) => Failure::busy("all connections are in use"),
-            PoolError::Closed => Failure::of_closed(),
-            other => Failure::lost(Phase::Before, other.to_string()),
-        })
+    pub(super) fn take(&self, pool: usize, patience: Duration) -> Result<Lent, Failure> {
+        self.pools[pool].take(patience)
     }
 
     /// After a connection was lost: those that wait lead to the same server, which may not be the primary now.
-    pub(super) fn forget_idle(&self) {
-        for pool in &self.pools {
-            pool.retain(|_, _| false);
-        }
+    fn forget_idle(&self) {
+        self.pools.iter().for_each(|pool| pool.forget_idle());
     }
 
-    pub(super) fn failed(&self, failure: &Failure) {
+    fn failed(&self, failure: &Failure) {
         if failure.lost && !self.down.swap(true, Ordering::SeqCst) {
             tracing::warn!(%failure, "the database cannot be reached");
         }
@@ -126,24 +178,7 @@ impl Lines {
 
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        for pool in &self.pools {
-            pool.close();
-        }
-    }
-}
-
-impl Drop for Lines {
-    /// Not by waiting: it may be dropped where nobody may wait.
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-impl Failure {
-    fn of_closed() -> Self {
-        Self::lost(Phase::Before, "closed")
+        self.pools.iter().for_each(|pool| pool.close());
     }
 }
 

@@ -22,11 +22,7 @@ pub(super) const MOST_LOOKED_AT: usize = 5000;
 const FETCHED: usize = 4096;
 
 /// One look decides which groups a key means, for plans and for readers alike.
-pub(super) fn find(
-    link: &mut Link<'_>,
-    tenant: TenantId,
-    key: &LookupKey,
-) -> Result<Vec<GroupView>, StoreError> {
+pub(super) fn find(link: &mut Link, tenant: TenantId, key: &LookupKey) -> Result<Vec<GroupView>, StoreError> {
     let needs = Needs { keys: vec![key.clone()], ..Needs::default() };
     let seen = load(link, tenant, &needs)?;
     let ids = seen.matches.get(key).map_or(&[][..], Vec::as_slice);
@@ -36,7 +32,7 @@ pub(super) fn find(
 
 /// Groups as they are shown. One that is not there is absent.
 pub(super) fn views(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     ids: &[GroupId],
 ) -> Result<HashMap<GroupId, GroupView>, StoreError> {
@@ -66,7 +62,7 @@ pub(super) fn views(
 }
 
 pub(super) fn list(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     filter: &Filter,
     page: Page,
@@ -100,7 +96,7 @@ pub(super) fn more(looked_at: usize, found: usize, limit: usize) -> usize {
 }
 
 pub(super) fn slice(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     filter: &Filter,
     slice: &Slice,
@@ -126,7 +122,7 @@ pub(super) fn slice(
 
 /// Rows of the list's own index from here on, at most so many.
 pub(super) fn chunk(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     filter: &Filter,
     after: i64,
@@ -157,7 +153,7 @@ pub(super) fn bound(number: usize) -> i64 {
 }
 
 pub(super) fn ancestors(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     of: GroupId,
     page: Page,
@@ -176,7 +172,7 @@ pub(super) fn ancestors(
 /// Adds what rows of groups do not show: the keys of the parents, and the second and further references. Parents
 /// are not joined: they would be looked for for groups that a filter drops as well.
 pub(super) fn complete(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     groups: Vec<Group>,
 ) -> Result<Vec<GroupView>, StoreError> {
@@ -210,7 +206,7 @@ pub(super) fn complete(
 
 /// The second and further references of some groups; a group without any is absent.
 pub(super) fn extra_references(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     ids: &[i64],
 ) -> Result<HashMap<GroupId, Vec<ExternalReference>>, StoreError> {

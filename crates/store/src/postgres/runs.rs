@@ -28,7 +28,7 @@ const OMITTED: usize = 14;
 const FAILURES: usize = 15;
 
 /// A run that is there already is left as it is: whoever keeps it may not know that it was kept.
-pub(super) fn keep(link: &mut Link<'_>, recorded: &RecordedRun) {
+pub(super) fn keep(link: &mut Link, recorded: &RecordedRun) {
     let RecordedRun { run, failures } = recorded;
     let Counts { created, updated, unchanged, archived, restored, failed } = run.counts;
     let number = |number: i64| -> Owned { (Box::new(number), Type::INT8) };
@@ -52,7 +52,7 @@ pub(super) fn keep(link: &mut Link<'_>, recorded: &RecordedRun) {
 }
 
 /// Ids sort by the time at which the run began.
-pub(super) fn forget(link: &mut Link<'_>, tenant: TenantId, until: Timestamp, most: u32) {
+pub(super) fn forget(link: &mut Link, tenant: TenantId, until: Timestamp, most: u32) {
     let end = RunId::first_of(Timestamp(until.0.saturating_add(1)));
     let values: Vec<Owned> = vec![
         (Box::new(tenant.0), Type::INT8),
@@ -62,11 +62,7 @@ pub(super) fn forget(link: &mut Link<'_>, tenant: TenantId, until: Timestamp, mo
     link.later(include_str!("sql/runs_forget.sql"), values, Expect::Any);
 }
 
-pub(super) fn find(
-    link: &mut Link<'_>,
-    tenant: TenantId,
-    id: RunId,
-) -> Result<Option<RecordedRun>, StoreError> {
+pub(super) fn find(link: &mut Link, tenant: TenantId, id: RunId) -> Result<Option<RecordedRun>, StoreError> {
     let id = id.to_bytes().to_vec();
     let found =
         link.row(include_str!("sql/run_by_id.sql"), &[(&tenant.0, Type::INT8), (&id, Type::BYTEA)])?;
@@ -80,14 +76,14 @@ pub(super) fn recorded(tenant: TenantId, row: &Row) -> Result<RecordedRun, Store
 }
 
 /// Whether a run is kept.
-pub(super) fn is_there(link: &mut Link<'_>, tenant: TenantId, id: RunId) -> Result<bool, StoreError> {
+pub(super) fn is_there(link: &mut Link, tenant: TenantId, id: RunId) -> Result<bool, StoreError> {
     let id = id.to_bytes().to_vec();
     let sql = "SELECT 1 FROM runs WHERE tenant = $1 AND id = $2";
     Ok(link.row(sql, &[(&tenant.0, Type::INT8), (&id, Type::BYTEA)])?.is_some())
 }
 
 pub(super) fn list(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     filter: &RunFilter,
     page: RunPage,
@@ -117,7 +113,7 @@ pub(super) fn list(
 
 /// Rows before an id and not before another, along the index which leaves out the most.
 fn chunk(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     filter: &RunFilter,
     (before, oldest): ([u8; 16], RunId),

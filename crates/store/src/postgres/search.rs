@@ -18,7 +18,7 @@ const FETCHED: usize = 256;
 const GROWTH: usize = 4;
 
 pub(super) fn search(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     filter: &Filter,
     page: &SearchPage,
@@ -91,7 +91,7 @@ struct Hunt<'h> {
 
 impl Hunt<'_> {
     /// Goes along to the end, or to the place where the page is full or enough was looked at.
-    fn along(&mut self, link: &mut Link<'_>, way: &mut Way) -> Result<Option<SearchPlace>, StoreError> {
+    fn along(&mut self, link: &mut Link, way: &mut Way) -> Result<Option<SearchPlace>, StoreError> {
         let mut wanted = FETCHED;
         loop {
             wanted = wanted.min(MOST_LOOKED_AT - self.looked_at);
@@ -110,7 +110,7 @@ impl Hunt<'_> {
         }
     }
 
-    fn fetch(&self, link: &mut Link<'_>, way: &Way, most: usize) -> Result<Vec<Row>, StoreError> {
+    fn fetch(&self, link: &mut Link, way: &Way, most: usize) -> Result<Vec<Row>, StoreError> {
         match way {
             Way::List(after) => chunk(link, self.tenant, self.filter, *after, most),
             Way::Changes(after) => {
@@ -127,7 +127,7 @@ impl Hunt<'_> {
     }
 
     /// The references of some groups that their rows do not show.
-    fn extra_words(&self, link: &mut Link<'_>, found: &[Row]) -> Result<Extra, StoreError> {
+    fn extra_words(&self, link: &mut Link, found: &[Row]) -> Result<Extra, StoreError> {
         if !self.has_extra_references || found.is_empty() {
             return Ok(Extra::new());
         }

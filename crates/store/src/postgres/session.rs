@@ -30,8 +30,8 @@ pub(super) enum Mark {
 }
 
 /// What jobs see and do.
-pub(super) struct Session<'l> {
-    pub(super) link: Link<'l>,
+pub(super) struct Session {
+    pub(super) link: Link,
     /// Those of tenants whose rows this transaction has locked.
     pub(super) counters: HashMap<TenantId, Counters>,
     pub(super) marks: Vec<Mark>,
@@ -43,8 +43,8 @@ pub(super) struct Session<'l> {
     pub(super) wrote: bool,
 }
 
-impl<'l> Session<'l> {
-    pub(super) fn new(link: Link<'l>) -> Self {
+impl Session {
+    pub(super) fn new(link: Link) -> Self {
         let (counters, marks, known) = (HashMap::new(), Vec::new(), HashSet::new());
         Self { link, counters, marks, known, records: 0, wrote: false }
     }
@@ -122,7 +122,7 @@ impl<'l> Session<'l> {
     }
 }
 
-impl Reader for Session<'_> {
+impl Reader for Session {
     fn revision(&mut self, tenant: TenantId) -> Result<i64, StoreError> {
         if let Some(known) = self.counters.get(&tenant) {
             return Ok(known.revision);
@@ -250,7 +250,7 @@ impl Reader for Session<'_> {
     }
 }
 
-impl Transaction for Session<'_> {
+impl Transaction for Session {
     fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError> {
         let counters = self.turn(tenant)?;
         let session = self.writing(writes.len());

@@ -12,7 +12,7 @@ use crate::{StoreError, StoredAnswer};
 const MOST_PRUNED: i64 = 8;
 
 pub(super) fn find(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     key: &str,
     now: Timestamp,
@@ -38,7 +38,7 @@ pub(super) fn find(
 }
 
 /// With the next round trip.
-pub(super) fn keep(link: &mut Link<'_>, answer: &StoredAnswer, now: Timestamp) {
+pub(super) fn keep(link: &mut Link, answer: &StoredAnswer, now: Timestamp) {
     let prune = vec![
         (Box::new(answer.tenant.0) as _, Type::INT8),
         (Box::new(now.0) as _, Type::INT8),
@@ -60,7 +60,7 @@ pub(super) fn keep(link: &mut Link<'_>, answer: &StoredAnswer, now: Timestamp) {
 }
 
 /// With the next round trip: an answer where there is none to its key.
-pub(super) fn put(link: &mut Link<'_>, answer: &StoredAnswer) {
+pub(super) fn put(link: &mut Link, answer: &StoredAnswer) {
     let values = vec![
         (Box::new(answer.tenant.0) as _, Type::INT8),
         (Box::new(answer.key.clone()) as _, Type::TEXT),
@@ -75,7 +75,7 @@ pub(super) fn put(link: &mut Link<'_>, answer: &StoredAnswer) {
 }
 
 pub(super) fn is_there(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     key: &str,
     until: Timestamp,

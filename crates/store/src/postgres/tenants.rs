@@ -54,19 +54,19 @@ impl Counters {
 }
 
 /// The counters as they are seen; those of no groups for a tenant that does not exist.
-pub(super) fn counters(link: &mut Link<'_>, tenant: TenantId) -> Result<Counters, StoreError> {
+pub(super) fn counters(link: &mut Link, tenant: TenantId) -> Result<Counters, StoreError> {
     let row = link.row(include_str!("sql/counters.sql"), &[(&tenant.0, Type::INT8)])?;
     row.as_ref().map_or_else(|| Ok(Counters::none()), Counters::of)
 }
 
 /// The same for a transaction that holds the tenant's row from here on, and with it the tenant's turn.
-pub(super) fn lock(link: &mut Link<'_>, tenant: TenantId) -> Result<Option<Counters>, StoreError> {
+pub(super) fn lock(link: &mut Link, tenant: TenantId) -> Result<Option<Counters>, StoreError> {
     let row = link.row(include_str!("sql/lock.sql"), &[(&tenant.0, Type::INT8)])?;
     row.as_ref().map(Counters::of).transpose()
 }
 
 /// Stores the counters of a tenant whose turn it is, with the next round trip.
-pub(super) fn store(link: &mut Link<'_>, tenant: TenantId, counters: Counters) {
+pub(super) fn store(link: &mut Link, tenant: TenantId, counters: Counters) {
     let numbers = [
         tenant.0,
         counters.revision,
@@ -79,12 +79,12 @@ pub(super) fn store(link: &mut Link<'_>, tenant: TenantId, counters: Counters) {
     link.later(include_str!("sql/counters_update.sql"), values, Expect::Any);
 }
 
-pub(super) fn exists(link: &mut Link<'_>, tenant: TenantId) -> Result<bool, StoreError> {
+pub(super) fn exists(link: &mut Link, tenant: TenantId) -> Result<bool, StoreError> {
     Ok(link.row(include_str!("sql/counters.sql"), &[(&tenant.0, Type::INT8)])?.is_some())
 }
 
 /// Every tenant. Looks at all nodes, so it is for people and not for requests.
-pub(super) fn list(link: &mut Link<'_>) -> Result<Vec<Tenant>, StoreError> {
+pub(super) fn list(link: &mut Link) -> Result<Vec<Tenant>, StoreError> {
     let found = link.all(&[
         ("SELECT tenant, name, created_at FROM tenant_names ORDER BY name", &[]),
         ("SELECT tenant, revision FROM tenants", &[]),
@@ -95,7 +95,7 @@ pub(super) fn list(link: &mut Link<'_>) -> Result<Vec<Tenant>, StoreError> {
     names.iter().map(|row| tenant(row, |id| Ok(revisions.get(&id).copied().unwrap_or(0)))).collect()
 }
 
-pub(super) fn by_name(link: &mut Link<'_>, name: &str) -> Result<Option<Tenant>, StoreError> {
+pub(super) fn by_name(link: &mut Link, name: &str) -> Result<Option<Tenant>, StoreError> {
     let sql = "SELECT tenant, name, created_at FROM tenant_names WHERE name = $1";
     let Some(row) = link.row(sql, &[(&name, Type::TEXT)])? else { return Ok(None) };
     tenant(&row, |id| Ok(counters(link, TenantId(id))?.revision)).map(Some)
@@ -112,7 +112,7 @@ fn tenant(row: &Row, revision: impl FnOnce(i64) -> Result<i64, StoreError>) -> R
 }
 
 /// Names are unique, and so are numbers; neither has a sequence, which would not be one on all nodes.
-pub(super) fn create(link: &mut Link<'_>, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError> {
+pub(super) fn create(link: &mut Link, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError> {
     for _ in 0..ATTEMPTS {
         let found = link.row(include_str!("sql/next_tenant.sql"), &[(&name, Type::TEXT)])?;
         let Some(number) = found.map(|row| row.try_get::<_, i64>(0)).transpose()? else { return Ok(None) };

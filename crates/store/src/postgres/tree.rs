@@ -21,7 +21,7 @@ const CHILDREN: usize = 1024;
 const LOOKED_AHEAD: usize = 8 * CHILDREN;
 
 pub(super) fn tree(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     of: GroupId,
     page: TreePage,
@@ -72,8 +72,8 @@ impl Children {
     }
 }
 
-struct Walk<'w, 'l> {
-    link: &'w mut Link<'l>,
+struct Walk<'w> {
+    link: &'w mut Link,
     tenant: TenantId,
     children: HashMap<GroupId, Children>,
     /// From the top to the group whose children are being walked, each with whether it is archived.
@@ -91,9 +91,9 @@ struct Step {
     is_reached: bool,
 }
 
-impl<'w, 'l> Walk<'w, 'l> {
+impl<'w> Walk<'w> {
     fn start(
-        link: &'w mut Link<'l>,
+        link: &'w mut Link,
         tenant: TenantId,
         top: GroupId,
         after: Option<TreePlace>,
@@ -238,7 +238,7 @@ impl<'w, 'l> Walk<'w, 'l> {
 
 /// The groups from the top to the parent of a place, if it still lies there and not too deep.
 fn path(
-    link: &mut Link<'_>,
+    link: &mut Link,
     tenant: TenantId,
     top: GroupId,
     place: TreePlace,
