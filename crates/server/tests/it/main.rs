@@ -47,6 +47,7 @@ mod runs;
 mod samples;
 mod scopes;
 mod search;
+mod several;
 mod shutdown;
 mod tenants;
 mod tls;

@@ -28,8 +28,13 @@ pub(crate) struct Server {
 impl Server {
     /// A first start on an empty database.
     pub(crate) fn start_on(database: &str) -> Self {
+        Self::start_on_with(database, &[])
+    }
+
+    /// The same with more options.
+    pub(crate) fn start_on_with(database: &str, options: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let process = Process::spawn(&mut serve_on(database));
+        let process = Process::spawn(serve_on(database).args(options));
         let address = address(&process);
         let key = process.wait_for("how to try it", first_key);
         Self { process, client: Client { address, key }, directory, database: Some(database.to_owned()) }
@@ -37,7 +42,12 @@ impl Server {
 
     /// One server more on the same database, which may have another address.
     pub(crate) fn beside(&self, database: &str) -> Self {
-        let process = Process::spawn(&mut serve_on(database));
+        self.beside_with(database, &[])
+    }
+
+    /// The same with more options.
+    pub(crate) fn beside_with(&self, database: &str, options: &[&str]) -> Self {
+        let process = Process::spawn(serve_on(database).args(options));
         let client = Client { address: address(&process), key: self.client.key.clone() };
         let directory = tempfile::tempdir().unwrap();
         Self { process, client, directory, database: Some(database.to_owned()) }
