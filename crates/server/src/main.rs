@@ -9,6 +9,7 @@ mod http;
 mod logging;
 mod metrics;
 mod service;
+mod upkeep;
 
 fn main() -> std::process::ExitCode {
     cli::run()

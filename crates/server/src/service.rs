@@ -9,6 +9,7 @@ mod definitions;
 mod once;
 mod reads;
 mod runs;
+mod shared;
 mod tokens;
 
 use std::collections::HashSet;
@@ -43,7 +44,7 @@ pub(crate) struct Service {
     /// Idempotency keys of requests that are under way here. What another server on the same database does is
     /// seen when it has answered.
     under_way: Mutex<HashSet<(TenantId, String)>>,
-    wakes: Wakes,
+    wakes: Arc<Wakes>,
     /// Runs that changed nothing and wait for a transaction.
     ledger: Arc<Ledger>,
 }
@@ -82,7 +83,8 @@ impl Service {
         runs_kept_ms: i64,
     ) -> Self {
         let (under_way, ledger) = (Mutex::default(), Arc::new(Ledger::new(runs_kept_ms)));
-        Self { store, clock, depth_limit, answers_kept_ms, under_way, wakes: Wakes::default(), ledger }
+        let wakes = Wakes::of(&*store);
+        Self { store, clock, depth_limit, answers_kept_ms, under_way, wakes, ledger }
     }
 
     /// Who sent this key or token.

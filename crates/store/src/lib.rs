@@ -12,6 +12,7 @@ pub mod copying;
 pub mod digest;
 mod fold;
 mod free_ids;
+mod leases;
 mod location;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
@@ -33,6 +34,7 @@ use directory::{
     SearchPage, Slice, Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 
+pub use leases::{Claim, Lease, Metered};
 pub use location::{Location, LocationFault};
 pub use migrations::{Migration, Spread, migrate, migrations};
 pub use postgres::Database;
@@ -234,6 +236,9 @@ pub type WriteJob = Box<dyn FnMut(&mut dyn Transaction) -> Result<(), StoreError
 /// Called once, with the fate of a write job, after everything it did is durable.
 pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
+/// Called with a tenant to which somebody else has written.
+pub type Told = Box<dyn Fn(TenantId) + Send + Sync>;
+
 /// Whose turn it is when a job writes. An engine with one writer has one turn for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Turn {
@@ -274,6 +279,18 @@ pub trait Store: Send + Sync {
     fn check(&self) -> Result<(), StoreError>;
     /// Stops taking writes, finishes those in the queue, and closes the files cleanly. Idempotent.
     fn close(&self);
+    /// Whether other servers may serve the same data at the same time.
+    fn is_shared(&self) -> bool {
+        false
+    }
+    /// Calls this from now on with tenants to which other servers have just written. Only hints: they come late or
+    /// not at all when something goes wrong, so whoever counts on nothing but them misses something.
+    fn watch(&self, _: Told) {}
+    /// Takes some units of an access key's limit, which all servers that share the store take from. Told soon, or it
+    /// fails. Where nobody shares the store all that is asked for is given.
+    fn lease(&self, claim: &Claim<'_>) -> Result<Lease, StoreError> {
+        Ok(Lease::of_all(claim))
+    }
 }
 
 /// A tenant.

@@ -49,7 +49,8 @@ pub(crate) fn openapi(version: &str) -> Value {
                 "RateLimit": {
                     "description": "What is left of each limit of this key (r), and the seconds until all of it is \
                         there again (t), as in draft-ietf-httpapi-ratelimit-headers-11. On every answer to a good \
-                        key, unless the server has no such limit.",
+                        key, unless the server has no such limit. Servers that share a database share the limit; \
+                        what is left is then as of a moment ago.",
                     "schema": { "type": "string" },
                     "example": "\"requests\";r=5990;t=1, \"records\";r=1199000;t=1",
                 },

@@ -21,7 +21,7 @@ use crate::http::admission::THREADS;
 use crate::http::tls::Tls;
 use crate::http::{App, Settings, connection, router};
 use crate::service::Service;
-use crate::{logging, metrics};
+use crate::{logging, metrics, upkeep};
 
 /// The tenant that an empty store gets.
 const FIRST_TENANT: &str = "default";
@@ -123,6 +123,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             idempotency_hours: arguments.idempotency_hours,
             runs_days: arguments.runs_days,
         };
+        upkeep::start(&service);
         let app = Arc::new(App::new(Arc::clone(&service), recorder, &settings)?);
         if let Some(tls) = &entrance.tls {
             reload_on_hangup(Arc::clone(tls))?;

@@ -23,11 +23,11 @@ pub(super) async fn admit(app: &Arc<App>, headers: &HeaderMap, scope: Scope) -> 
         return Err(Refusal::Unauthenticated.into());
     };
     if scope == Scope::GroupsWrite {
-        turn_away_again(app, presented, headers)?;
+        turn_away_again(app, presented, headers).await?;
     }
     let principal = identify(app, presented.to_owned()).await?;
     visit::admitted(&principal);
-    app.rates.count_request(&principal.key_id)?;
+    count_request(app, &principal).await?;
     if !principal.may(scope) {
         audit::authorization_failed(&visit::origin(), &principal, scope);
         return Err(Refusal::Forbidden { scope: scope.as_str() }.into());
@@ -51,12 +51,22 @@ fn look_for_room(app: &App, principal: &Principal, headers: &HeaderMap) -> Resul
 }
 
 /// Refuses whoever was refused for want of room a moment ago, and would be again, without looking them up.
-fn turn_away_again(app: &App, presented: &str, headers: &HeaderMap) -> Result<(), Refusal> {
+async fn turn_away_again(app: &Arc<App>, presented: &str, headers: &HeaderMap) -> Result<(), Refused> {
     let Some(principal) = app.turned_away.recall(presented) else { return Ok(()) };
     let Err(refusal) = look_for_room(app, &principal, headers) else { return Ok(()) };
     visit::admitted(&principal);
-    app.rates.count_request(&principal.key_id)?;
-    Err(refusal)
+    count_request(app, &principal).await?;
+    Err(refusal.into())
+}
+
+/// Counts a request with a good key. Now and then that is a look into the store, where other servers count too.
+pub(super) async fn count_request(app: &Arc<App>, sender: &Principal) -> Result<(), Refused> {
+    if let Some(counted) = app.rates.count_request(sender) {
+        return Ok(counted?);
+    }
+    let Ok(_turn) = app.keys.turn().await else { return Ok(app.rates.count_request_alone(sender)?) };
+    let (counting, sender) = (Arc::clone(app), sender.clone());
+    blocking(move || Ok(counting.rates.lease_request(&sender)?)).await
 }
 
 /// Whose key it is.

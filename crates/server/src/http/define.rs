@@ -94,7 +94,7 @@ fn carry_out(
         Asked::Bulk(by) => DefinitionCall::Bulk(*by),
     };
     let records = usergroups::read_definitions(&call, &bytes)?;
-    app.rates.count_records(&sender.key_id, records.len())?;
+    app.rates.count_records(sender, records.len())?;
     let batch = Arc::new(DefinitionBatch { tenant, records });
     let (told, mode) = (Arc::clone(&batch), head.mode);
     let write = move |outcomes: &[DefinitionOutcome]| match usergroups::write_definitions(

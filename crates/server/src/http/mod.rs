@@ -75,6 +75,7 @@ impl App {
         metrics: PrometheusHandle,
         settings: &Settings,
     ) -> anyhow::Result<Self> {
+        let rates = Rates::new(settings.rates, lessor(&service));
         Ok(Self {
             service,
             metrics,
@@ -84,7 +85,7 @@ impl App {
             keys: KeyDesk::new(),
             turned_away: TurnedAway::default(),
             memory: Memory::new(),
-            rates: Rates::new(settings.rates),
+            rates,
             followers: Followers::new(),
             openapi: serde_json::to_vec(&openapi())?.into(),
             capabilities: serde_json::to_vec(&capabilities::capabilities(settings))?.into(),
@@ -96,6 +97,12 @@ impl App {
         self.draining.store(true, Ordering::Relaxed);
         self.followers.over.cancel();
     }
+}
+
+/// Where blocks of limits come from, if other servers let through what belongs to the same ones.
+fn lessor(service: &Arc<Service>) -> Option<rates::Lessor> {
+    let service = Arc::clone(service);
+    service.is_shared().then(|| -> rates::Lessor { Box::new(move |claim| service.lease(claim)) })
 }
 
 /// The OpenAPI document of this server.

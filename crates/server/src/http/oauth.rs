@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header, request};
 use axum::response::Response;
-use faces::groups::Refusal;
 use faces::oauth::{self, Head, TokenError, TokenRequest};
 
 use super::App;
 use super::answer::{Refused, token_granted, token_refused};
 use super::body::receive_small;
-use super::credentials::blocking;
+use super::credentials::{blocking, count_request};
 use super::gate::Facts;
 use super::visit;
 use crate::audit;
@@ -62,11 +61,11 @@ async fn issue(app: &Arc<App>, asked: TokenRequest) -> Result<Answered, Refused>
         Ok(service.issue_token(&asked.client_id, &asked.client_secret, asked.scope.as_deref())?)
     })
     .await?;
-    Ok(count(app, issued)?)
+    count(app, issued).await
 }
 
 /// Counts a client that is not known as a guess, and one that is as a request of its own.
-fn count(app: &App, issued: Result<Issued, NoToken>) -> Result<Answered, Refusal> {
+async fn count(app: &Arc<App>, issued: Result<Issued, NoToken>) -> Result<Answered, Refused> {
     let client = match &issued {
         Ok(Issued { client, .. }) | Err(NoToken::Scope(client)) => client,
         Err(NoToken::Denied(denied)) => {
@@ -75,7 +74,7 @@ fn count(app: &App, issued: Result<Issued, NoToken>) -> Result<Answered, Refusal
         }
     };
     visit::admitted(client);
-    app.rates.count_request(&client.key_id)?;
+    count_request(app, client).await?;
     Ok(issued.map_err(|_| (TokenError::InvalidScope, None)))
 }
 

@@ -8,6 +8,8 @@
 //! Our own and not the crate `governor`, which can tell what is left in a bucket only when something is
 //! taken from it; the fields `RateLimit` are on answers that take nothing (`docs/decisions/0008`).
 
+mod leases;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hash::Hash;
@@ -17,8 +19,12 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use faces::groups::{Rate, Refusal};
+use store::Metered;
 use tokio::time::Instant;
 
+pub(crate) use self::leases::Lessor;
+use self::leases::{Leases, Spent, Want};
+use crate::auth::Principal;
 use crate::metrics::count_limited;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -47,6 +53,8 @@ pub(super) struct Rates {
     limits: Limits,
     keys: Mutex<Buckets<String, Key>>,
     failures: Mutex<Buckets<IpAddr, Bucket>>,
+    /// Where other servers let through what belongs to the same limits.
+    leases: Option<Leases>,
 }
 
 /// The buckets of one access key.
@@ -56,24 +64,89 @@ struct Key {
     records: Bucket,
 }
 
+impl Key {
+    const fn bucket(&mut self, metered: Metered) -> &mut Bucket {
+        match metered {
+            Metered::Requests => &mut self.requests,
+            Metered::Records => &mut self.records,
+        }
+    }
+}
+
 impl Rates {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, keys: Mutex::default(), failures: Mutex::default() }
+    /// With blocks of the limits from there, where other servers share them.
+    pub(super) fn new(limits: Limits, lessor: Option<Lessor>) -> Self {
+        let leases = lessor.map(Leases::new);
+        Self { limits, keys: Mutex::default(), failures: Mutex::default(), leases }
     }
 
-    /// Counts a request of this key.
-    pub(super) fn count_request(&self, key_id: &str) -> Result<(), Refusal> {
-        let mut keys = lock(&self.keys);
-        let bucket = &mut keys.of(key_id, KEYS).requests;
-        take(bucket, self.limits.requests, 1, Rate::Requests)
+    /// Counts a request of this key. Does not wait; `None` where a block has to be leased first.
+    pub(super) fn count_request(&self, sender: &Principal) -> Option<Result<(), Refusal>> {
+        self.count(sender, Metered::Requests, 1, Leases::spend)
     }
 
-    /// Counts the records of a batch, all or none.
-    pub(super) fn count_records(&self, key_id: &str, records: usize) -> Result<(), Refusal> {
+    /// The same, where threads may wait.
+    pub(super) fn lease_request(&self, sender: &Principal) -> Result<(), Refusal> {
+        self.count(sender, Metered::Requests, 1, Leases::spend_or_lease).unwrap_or(Ok(()))
+    }
+
+    /// Counts a request of this key by what this server alone has let through.
+    pub(super) fn count_request_alone(&self, sender: &Principal) -> Result<(), Refusal> {
+        let Some(limit) = self.limits.requests else { return Ok(()) };
+        self.count_alone(&sender.key_id, Metered::Requests, limit, 1)
+    }
+
+    /// Counts the records of a batch, all or none. To be called where threads may wait.
+    pub(super) fn count_records(&self, sender: &Principal, records: usize) -> Result<(), Refusal> {
         let records = u32::try_from(records).unwrap_or(u32::MAX);
+        self.count(sender, Metered::Records, records, Leases::spend_or_lease).unwrap_or(Ok(()))
+    }
+
+    fn count(
+        &self,
+        sender: &Principal,
+        metered: Metered,
+        count: u32,
+        spend: impl Fn(&Leases, &Want<'_>) -> Spent,
+    ) -> Option<Result<(), Refusal>> {
+        let key_id = sender.key_id.as_str();
+        let (limit, rate) = match metered {
+            Metered::Requests => (self.limits.requests, Rate::Requests),
+            Metered::Records => (self.limits.records, Rate::Records),
+        };
+        let Some(limit) = limit else {
+            self.remember(key_id);
+            return Some(Ok(()));
+        };
+        let want = Want { tenant: sender.tenant, key_id, metered, limit, count };
+        match self.leases.as_ref().map_or(Spent::Away, |leases| spend(leases, &want)) {
+            Spent::Away => Some(self.count_alone(key_id, metered, limit, count)),
+            Spent::NothingHere => None,
+            Spent::Refused(pause) => {
+                self.remember(key_id);
+                Some(Err(refused(rate, pause)))
+            }
+            Spent::Taken => {
+                let mut keys = lock(&self.keys);
+                keys.of(key_id, KEYS).bucket(metered).drain_if_there(limit, count, Instant::now());
+                Some(Ok(()))
+            }
+        }
+    }
+
+    fn count_alone(&self, key_id: &str, metered: Metered, limit: u32, count: u32) -> Result<(), Refusal> {
+        let rate = match metered {
+            Metered::Requests => Rate::Requests,
+            Metered::Records => Rate::Records,
+        };
         let mut keys = lock(&self.keys);
-        let bucket = &mut keys.of(key_id, KEYS).records;
-        take(bucket, self.limits.records, records, Rate::Records)
+        let taken = keys.of(key_id, KEYS).bucket(metered).take(limit, count, Instant::now());
+        taken.map_err(|wait| refused(rate, wait))
+    }
+
+    /// This key is good.
+    fn remember(&self, key_id: &str) {
+        lock(&self.keys).of(key_id, KEYS);
     }
 
     /// Refuses keys from an address that has sent too many that are none, before they are looked up. A key
@@ -97,11 +170,8 @@ impl Rates {
         let known = failures.map.contains_key(&network(peer));
         let address = if known || failures.has_room(ADDRESSES) { network(peer) } else { SHARED };
         let bucket = failures.map.entry(address).or_default();
-        let now = Instant::now();
         // Several that were let in together may be more than there was left for.
-        if bucket.wait_for(FAILURES_PER_MINUTE, 1, now).is_none() {
-            bucket.drain(FAILURES_PER_MINUTE, 1, now);
-        }
+        bucket.drain_if_there(FAILURES_PER_MINUTE, 1, Instant::now());
     }
 
     /// The fields that tell what is left (draft-ietf-httpapi-ratelimit-headers-11). The limit that refused
@@ -110,11 +180,13 @@ impl Rates {
         let now = Instant::now();
         let key = lock(&self.keys).map.get(key_id).copied().unwrap_or_default();
         let (mut policy, mut left) = (String::new(), String::new());
-        for (rate, limit, bucket) in [
-            (Rate::Requests, self.limits.requests, key.requests),
-            (Rate::Records, self.limits.records, key.records),
+        for (rate, metered, limit, bucket) in [
+            (Rate::Requests, Metered::Requests, self.limits.requests, key.requests),
+            (Rate::Records, Metered::Records, self.limits.records, key.records),
         ] {
             let Some(limit) = limit else { continue };
+            let shared = self.leases.as_ref().and_then(|leases| leases.level(key_id, metered, limit));
+            let bucket = shared.unwrap_or(bucket);
             let separator = if policy.is_empty() { "" } else { ", " };
             let name = rate.policy();
             let seconds = match refusal {
@@ -138,11 +210,6 @@ impl Rates {
 /// No panic happens while it is held, and every change is complete.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn take(bucket: &mut Bucket, limit: Option<u32>, count: u32, rate: Rate) -> Result<(), Refusal> {
-    let Some(limit) = limit else { return Ok(()) };
-    bucket.take(limit, count, Instant::now()).map_err(|wait| refused(rate, wait))
 }
 
 fn refused(rate: Rate, wait: Duration) -> Refusal {
@@ -184,6 +251,13 @@ impl Bucket {
         }
         self.drain(limit, count, now);
         Ok(())
+    }
+
+    /// Takes so many if they are there.
+    fn drain_if_there(&mut self, limit: u32, count: u32, now: Instant) {
+        if self.wait_for(limit, count, now).is_none() {
+            self.drain(limit, count, now);
+        }
     }
 
     fn drain(&mut self, limit: u32, count: u32, now: Instant) {
@@ -267,15 +341,27 @@ impl<B: Forgettable> Buckets<String, B> {
 
 #[cfg(test)]
 mod tests {
+    use directory::{TenantId, Timestamp};
+    use store::AccessKey;
     use tokio::time::advance;
 
     use super::*;
+    use crate::auth::{Scope, new_key};
 
     const SECOND: Duration = Duration::from_secs(1);
     const PEER: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
 
     fn rates(requests: u32, records: u32) -> Rates {
-        Rates::new(Limits { requests: Some(requests), records: Some(records) })
+        Rates::new(Limits { requests: Some(requests), records: Some(records) }, None)
+    }
+
+    fn sender(key_id: &str) -> Principal {
+        let key = new_key(TenantId(1), &Scope::ALL, Timestamp(0)).unwrap();
+        Principal::of(AccessKey { id: key_id.to_owned(), ..key.stored })
+    }
+
+    fn request(rates: &Rates, key_id: &str) -> Result<(), Refusal> {
+        rates.count_request(&sender(key_id)).unwrap()
     }
 
     fn fields(rates: &Rates, refusal: Option<&Refusal>) -> [String; 2] {
@@ -289,41 +375,41 @@ mod tests {
     async fn a_minute_at_once_and_then_as_it_flows_in() {
         let rates = rates(60, 6000);
         for _ in 0..60 {
-            assert_eq!(rates.count_request("k"), Ok(()));
+            assert_eq!(request(&rates, "k"), Ok(()));
         }
         let refused = Err(Refusal::RateLimited { rate: Rate::Requests, seconds: 1 });
-        assert_eq!(rates.count_request("k"), refused);
-        assert_eq!(rates.count_request("another"), Ok(()));
+        assert_eq!(request(&rates, "k"), refused);
+        assert_eq!(request(&rates, "another"), Ok(()));
         advance(Duration::from_nanos(999_999_999)).await;
-        assert_eq!(rates.count_request("k"), refused);
+        assert_eq!(request(&rates, "k"), refused);
         advance(Duration::from_nanos(1)).await;
-        assert_eq!(rates.count_request("k"), Ok(()));
-        assert_eq!(rates.count_request("k"), refused);
+        assert_eq!(request(&rates, "k"), Ok(()));
+        assert_eq!(request(&rates, "k"), refused);
         advance(2 * WINDOW).await;
-        assert_eq!((0..100).filter(|_| rates.count_request("k").is_ok()).count(), 60);
+        assert_eq!((0..100).filter(|_| request(&rates, "k").is_ok()).count(), 60);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_batch_is_counted_whole_or_not_at_all() {
         let rates = rates(60, 1500);
-        assert_eq!(rates.count_records("k", 1000), Ok(()));
+        assert_eq!(rates.count_records(&sender("k"), 1000), Ok(()));
         let refused = Refusal::RateLimited { rate: Rate::Records, seconds: 20 };
-        assert_eq!(rates.count_records("k", 1000), Err(refused.clone()));
+        assert_eq!(rates.count_records(&sender("k"), 1000), Err(refused.clone()));
         let [policy, left] = fields(&rates, Some(&refused));
         assert_eq!(policy, r#""requests";q=60;w=60, "records";q=1500;w=60"#);
         assert_eq!(left, r#""requests";r=60;t=0, "records";r=500;t=20"#);
-        assert_eq!(rates.count_records("k", 500), Ok(()));
+        assert_eq!(rates.count_records(&sender("k"), 500), Ok(()));
         advance(20 * SECOND).await;
         assert_eq!(fields(&rates, None)[1], r#""requests";r=60;t=0, "records";r=500;t=40"#);
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_limit_no_field() {
-        let rates = Rates::new(Limits { requests: None, records: Some(1000) });
-        assert!((0..10_000).all(|_| rates.count_request("k").is_ok()));
+        let rates = Rates::new(Limits { requests: None, records: Some(1000) }, None);
+        assert!((0..10_000).all(|_| request(&rates, "k").is_ok()));
         assert_eq!(fields(&rates, None), [r#""records";q=1000;w=60"#, r#""records";r=1000;t=0"#]);
-        let rates = Rates::new(Limits { requests: None, records: None });
-        assert_eq!(rates.count_records("k", usize::MAX), Ok(()));
+        let rates = Rates::new(Limits { requests: None, records: None }, None);
+        assert_eq!(rates.count_records(&sender("k"), usize::MAX), Ok(()));
         assert_eq!(fields(&rates, None), ["", ""]);
     }
 
@@ -331,7 +417,7 @@ mod tests {
     async fn what_is_full_is_forgotten() {
         let rates = rates(60, 1000);
         for number in 0..100 * KEYS {
-            rates.count_request(&number.to_string()).unwrap();
+            request(&rates, &number.to_string()).unwrap();
             advance(SECOND).await;
         }
         let keys = lock(&rates.keys);
@@ -341,7 +427,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn guesses_are_slow_and_good_keys_go_on() {
         let rates = rates(60, 1000);
-        rates.count_request("good").unwrap();
+        request(&rates, "good").unwrap();
         for _ in 0..2 * FAILURES_PER_MINUTE {
             rates.count_failure(PEER);
         }

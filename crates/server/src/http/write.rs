@@ -192,7 +192,7 @@ impl Asked {
         let bytes = body.as_ref().map(|body| body.bytes.clone()).unwrap_or_default();
         let Read { intent, expected, terms, records, notes } = self.reading(service, tenant, &bytes)?;
         let batch = Batch::new(tenant, records).map_err(Refusal::from)?;
-        app.rates.count_records(&sender.key_id, batch.records.len())?;
+        app.rates.count_records(&sender, batch.records.len())?;
         let batch = Arc::new(batch.intending(intent).under(terms).expecting(expected));
         let once = self
             .idempotency_key

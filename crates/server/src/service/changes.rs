@@ -1,10 +1,10 @@
 //! The feed of changes: read in pages, and followed.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use directory::{ChangePlace, Changes, TenantId};
-use store::StoreError;
+use store::{Store, StoreError};
 use tokio::sync::watch;
 
 use super::Service;
@@ -57,7 +57,8 @@ impl Service {
         Ok(followed)
     }
 
-    /// A hint for those who follow a tenant's changes. Only a hint: what another process writes gives none.
+    /// A hint for those who follow a tenant's changes. Only a hint: what another process writes gives none, or one
+    /// that may get lost.
     pub(crate) fn hint(&self, tenant: TenantId) -> Hint {
         self.wakes.subscribe(tenant)
     }
@@ -68,6 +69,14 @@ impl Service {
 pub(super) struct Wakes(Mutex<HashMap<TenantId, watch::Sender<()>>>);
 
 impl Wakes {
+    /// Those that are also woken where another server of the same store tells it.
+    pub(super) fn of(store: &dyn Store) -> Arc<Self> {
+        let wakes = Arc::new(Self::default());
+        let told = Arc::clone(&wakes);
+        store.watch(Box::new(move |tenant| told.wake(tenant)));
+        wakes
+    }
+
     fn subscribe(&self, tenant: TenantId) -> Hint {
         let mut tenants = self.lock();
         tenants.retain(|_, sender| sender.receiver_count() > 0);
@@ -88,7 +97,42 @@ impl Wakes {
 
 #[cfg(test)]
 mod tests {
+    use store::{Done, ReadJob, Told, Turn, WriteJob};
+
     use super::*;
+
+    /// A store that others write to, which tells of it.
+    #[derive(Default)]
+    struct Elsewhere(Mutex<Option<Told>>);
+
+    impl Store for Elsewhere {
+        fn read(&self, _: ReadJob<'_>) -> Result<(), StoreError> {
+            Err(StoreError::Overloaded)
+        }
+
+        fn write(&self, _: Turn, _: WriteJob, _: Done) -> Result<(), StoreError> {
+            Err(StoreError::Overloaded)
+        }
+
+        fn check(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        fn close(&self) {}
+
+        fn watch(&self, told: Told) {
+            *self.0.lock().unwrap() = Some(told);
+        }
+    }
+
+    #[test]
+    fn who_follows_is_woken_by_what_other_servers_write() {
+        let store = Elsewhere::default();
+        let wakes = Wakes::of(&store);
+        let (one, other) = (wakes.subscribe(TenantId(1)), wakes.subscribe(TenantId(2)));
+        store.0.lock().unwrap().as_ref().unwrap()(TenantId(1));
+        assert_eq!((one.has_changed().unwrap(), other.has_changed().unwrap()), (true, false));
+    }
 
     #[test]
     fn only_who_follows_the_tenant_is_woken_and_nobody_is_kept() {

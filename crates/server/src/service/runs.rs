@@ -2,7 +2,7 @@
 //!
 //! A batch that writes leaves its run in its own transaction. One that changed nothing has none, and shall
 //! touch no file: its run waits in memory for the next transaction of any batch, for one of its own when many
-//! wait, or for the end of the server.
+//! wait, or for the end of the server; where others share the store, for a second.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -430,6 +430,8 @@ fn merge(waiting: Vec<Run>, stored: RunList, limit: usize) -> RunList {
     }
     RunList { runs: all, next }
 }
+
+mod upkeep;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ mod desk;
 mod hierarchy;
 mod identity;
 mod ids;
+mod leases;
 mod lives;
 pub mod moving;
 mod reading;
@@ -51,6 +52,7 @@ const SUITE: &[&[Case]] = &[
     access_keys::CASES,
     stored_answers::CASES,
     runs::CASES,
+    leases::CASES,
     attributes::CASES,
     writer::CASES,
 ];

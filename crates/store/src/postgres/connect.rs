@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ pub(super) struct Connection {
     client: Client,
     /// Whether the server has warned that a commit may not have reached the standby.
     warned: Arc<AtomicBool>,
+    heard: Arc<OnceLock<Heard>>,
     /// Moves bytes when it is polled; `None` when there is nothing more to move.
     driver: Option<Driver>,
     /// Turns only while somebody waits for an answer. `None` once it ends.
@@ -35,6 +36,9 @@ pub(super) struct Connection {
 }
 
 type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Called with what somebody has notified this connection of.
+type Heard = Box<dyn Fn(&str) + Send + Sync>;
 
 impl Connection {
     /// Waits for this no longer than that; `None` when it takes longer.
@@ -60,6 +64,11 @@ impl Connection {
             })
             .await;
         });
+    }
+
+    /// From now on this is called with every notification that comes while somebody waits. Only once a connection.
+    pub(super) fn hear(&self, heard: impl Fn(&str) + Send + Sync + 'static) {
+        self.heard.get_or_init(|| Box::new(heard));
     }
 
     /// Whether the server has warned so since this was asked last.
@@ -206,18 +215,26 @@ where
         }
     })?;
     let warned = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&warned);
+    let heard = Arc::new(OnceLock::<Heard>::new());
+    let (told, listener) = (Arc::clone(&warned), Arc::clone(&heard));
     let driver = Box::pin(async move {
         while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-            if let AsyncMessage::Notice(notice) = message
-                && notice.code().code() == "01000"
-                && notice.message().starts_with("canceling")
-            {
-                told.store(true, Ordering::SeqCst);
+            match message {
+                AsyncMessage::Notice(notice)
+                    if notice.code().code() == "01000" && notice.message().starts_with("canceling") =>
+                {
+                    told.store(true, Ordering::SeqCst);
+                }
+                AsyncMessage::Notification(notification) => {
+                    if let Some(heard) = listener.get() {
+                        heard(notification.payload());
+                    }
+                }
+                _ => {}
             }
         }
     });
-    Ok(Connection { client, warned, driver: Some(driver), runtime: None })
+    Ok(Connection { client, warned, heard, driver: Some(driver), runtime: None })
 }
 
 /// The latest timeline that was seen of each cluster: an older one is a primary that had been replaced, whose

@@ -22,6 +22,11 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { number: 1, name: "directory", sql: include_str!("../../migrations/postgres/0001_directory.sql") },
     Step { number: 2, name: "copies", sql: include_str!("../../migrations/postgres/0002_copies.sql") },
+    Step {
+        number: 3,
+        name: "rate_leases",
+        sql: include_str!("../../migrations/postgres/0003_rate_leases.sql"),
+    },
 ];
 
 /// What remembers the steps, and who is taking one.

@@ -13,7 +13,9 @@ mod columns;
 mod connect;
 mod database;
 mod failure;
+mod hints;
 mod lanes;
+mod leases;
 mod link;
 mod load;
 mod migrate;
@@ -35,13 +37,14 @@ use std::thread;
 use std::time::Duration;
 
 pub use self::database::Database;
+use self::hints::Hints;
 use self::lanes::Lanes;
 use self::link::Link;
 use self::pool::{BUDGET, Lines, ROUND_TRIP};
 use self::session::Session;
 use crate::{
-    Done, Durability, Migration, Options, Purpose, ReadFor, ReadJob, Spread, Store, StoreError, Turn,
-    WriteJob, observed,
+    Claim, Done, Durability, Lease, Migration, Options, Purpose, ReadFor, ReadJob, Spread, Store, StoreError,
+    Told, Turn, WriteJob, observed,
 };
 
 /// Which pool serves what.
@@ -68,7 +71,8 @@ pub(crate) fn open(database: &Database, options: &Options) -> Result<Box<dyn Sto
     let lines = Lines::open(database, options.durability, &sizes)?;
     migrate::ready(&lines)?;
     let writes = Lanes::start(&lines, sizes[WRITES], options.queue)?;
-    Ok(Box::new(Server { lines, writes }))
+    let hints = Hints::new(lines.connector());
+    Ok(Box::new(Server { lines, writes, hints: Arc::new(hints) }))
 }
 
 /// The steps of its schema.
@@ -94,6 +98,7 @@ fn default_connections() -> NonZeroUsize {
 struct Server {
     lines: Arc<Lines>,
     writes: Lanes,
+    hints: Arc<Hints>,
 }
 
 impl Server {
@@ -142,6 +147,13 @@ impl Store for Server {
     }
 
     fn write(&self, turn: Turn, job: WriteJob, done: Done) -> Result<(), StoreError> {
+        let Turn::Of(tenant) = turn else { return self.writes.write(turn, job, done) };
+        let hints = Arc::clone(&self.hints);
+        // Also after a failure, behind which something may be there.
+        let done = Box::new(move |fate| {
+            done(fate);
+            hints.tell(tenant);
+        });
         self.writes.write(turn, job, done)
     }
 
@@ -152,7 +164,20 @@ impl Store for Server {
 
     fn close(&self) {
         self.writes.close();
+        self.hints.stop();
         self.lines.close();
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn watch(&self, told: Told) {
+        self.hints.start(told);
+    }
+
+    fn lease(&self, claim: &Claim<'_>) -> Result<Lease, StoreError> {
+        leases::lease(&self.lines, claim)
     }
 }
 

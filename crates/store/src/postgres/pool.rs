@@ -79,6 +79,22 @@ impl Pool {
         }
     }
 
+    /// A connection that is there already, for which is waited no longer than this.
+    fn take_open(self: &Arc<Self>, patience: Duration) -> Result<Lent, Failure> {
+        let until = Instant::now() + patience;
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(connection) = state.idle.pop() {
+                return Ok(Lent { pool: Arc::clone(self), connection: Some(connection), has_place: true });
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if state.count == 0 || left.is_zero() {
+                return Err(Failure::busy("no connection is free"));
+            }
+            state = self.freed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
     /// Closes those that wait.
     fn forget_idle(&self) {
         let mut state = lock(&self.state);
@@ -126,6 +142,7 @@ impl Drop for Lent {
 /// What all jobs share.
 pub(super) struct Lines {
     pools: Vec<Arc<Pool>>,
+    connector: Arc<Connector>,
     /// Whether the last attempt failed.
     down: AtomicBool,
     /// What pauses are stretched by, so that many do not come back at once.
@@ -143,12 +160,22 @@ impl Lines {
         let connector = Arc::new(Connector::new(database, durability)?);
         let pools = sizes.iter().map(|size| Pool::new(Arc::clone(&connector), *size)).collect();
         let (down, closed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Arc::new(Self { pools, down, jitter: AtomicU32::new(0), closed }))
+        Ok(Arc::new(Self { pools, connector, down, jitter: AtomicU32::new(0), closed }))
     }
 
     /// A connection of a pool, for which is waited no longer than this.
     pub(super) fn take(&self, pool: usize, patience: Duration) -> Result<Lent, Failure> {
         self.pools[pool].take(patience)
+    }
+
+    /// The same for who would rather go without than wait until one is made.
+    pub(super) fn take_open(&self, pool: usize, patience: Duration) -> Result<Lent, Failure> {
+        self.pools[pool].take_open(patience)
+    }
+
+    /// What makes connections.
+    pub(super) const fn connector(&self) -> &Arc<Connector> {
+        &self.connector
     }
 
     /// After a connection was lost: those that wait lead to the same server, which may not be the primary now.

@@ -1,6 +1,7 @@
 //! The engine on `PostgreSQL`: it conforms as it is, on partitioned tables, and behind `PgBouncer`.
 
 mod moving;
+mod sharing;
 mod statements;
 
 use store::cluster::{self, Cluster, PgBouncer, Session};
@@ -10,7 +11,7 @@ use store::{Durability, Location, Options, Purpose, Spread, Store};
 /// What is emptied between two cases: nothing is as fast as that.
 const EMPTY: &str =
     "TRUNCATE tenants, tenant_names, access_keys, groups, extra_refs, stored_answers, runs, attributes,
-                     attribute_values, addresses, copies";
+                     attribute_values, addresses, copies, rate_leases";
 
 fn location(url: &str) -> Location {
     url.parse().expect("a location")

@@ -12,7 +12,7 @@ use crate::location;
 
 const PARTITIONS: u16 = 4;
 /// Tables with a row of a tenant in each row.
-const OF_TENANTS: [&str; 9] = [
+const OF_TENANTS: [&str; 10] = [
     "tenants",
     "groups",
     "extra_refs",
@@ -22,6 +22,7 @@ const OF_TENANTS: [&str; 9] = [
     "attribute_values",
     "addresses",
     "copies",
+    "rate_leases",
 ];
 /// What looks at no tenant's data, or at that of all of them: tenants and keys, schema, settings.
 const COMMON: [&str; 6] = ["create_", "tenant_names", "access_keys", "schema_", "pg_", "FROM tenants\""];
@@ -160,7 +161,7 @@ fn plan(session: &Session, number: fn(u8) -> u8) -> Vec<String> {
 /// A value of a type; those of higher numbers are higher.
 fn value(number: u8, kind: &str) -> String {
     let text = match kind {
-        "bigint" | "integer" => return number.to_string(),
+        "bigint" | "integer" | "smallint" => return number.to_string(),
         "text" => return format!("'{number:03}'"),
         "boolean" => "true",
         "bytea" => return format!("'\\x{number:02x}'"),

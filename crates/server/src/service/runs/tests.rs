@@ -12,9 +12,15 @@ struct Moody {
     store: Box<dyn Store>,
     failing: Arc<AtomicBool>,
     writes: Arc<AtomicUsize>,
+    /// Whether it says that others share it.
+    shared: Arc<AtomicBool>,
 }
 
 impl Store for Moody {
+    fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::SeqCst)
+    }
+
     fn read(&self, job: ReadJob<'_>) -> Result<(), StoreError> {
         self.store.read(job)
     }
@@ -53,6 +59,7 @@ struct World {
     now: Arc<AtomicI64>,
     failing: Arc<AtomicBool>,
     writes: Arc<AtomicUsize>,
+    shared: Arc<AtomicBool>,
     directory: tempfile::TempDir,
 }
 
@@ -62,15 +69,16 @@ impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (now, failing, writes) = (Arc::new(AtomicI64::new(1)), Arc::default(), Arc::default());
-        let service = service(directory.path(), &now, &failing, &writes);
+        let shared = Arc::default();
+        let service = service(directory.path(), &now, &failing, &writes, &shared);
         let made = store::write(&*service.store, |tx| tx.create_tenant("t", Timestamp(1)));
         let tenant = made.unwrap().unwrap().id;
-        Self { service, tenant, now, failing, writes, directory }
+        Self { service, tenant, now, failing, writes, shared, directory }
     }
 
     /// The same files in a new process, as far as the service knows.
     fn reopened(mut self) -> Self {
-        self.service = service(self.directory.path(), &self.now, &self.failing, &self.writes);
+        self.service = service(self.directory.path(), &self.now, &self.failing, &self.writes, &self.shared);
         self
     }
 
@@ -143,9 +151,11 @@ fn service(
     now: &Arc<AtomicI64>,
     failing: &Arc<AtomicBool>,
     writes: &Arc<AtomicUsize>,
+    shared: &Arc<AtomicBool>,
 ) -> Arc<Service> {
     let store = store::open(path, &Options::new(Purpose::Serve)).unwrap();
-    let moody = Moody { store, failing: Arc::clone(failing), writes: Arc::clone(writes) };
+    let (failing, writes, shared) = (Arc::clone(failing), Arc::clone(writes), Arc::clone(shared));
+    let moody = Moody { store, failing, writes, shared };
     Arc::new(Service::new(Box::new(moody), Box::new(Given(Arc::clone(now))), 64, KEPT_MS, KEPT_MS))
 }
 
@@ -239,6 +249,44 @@ fn runs_are_forgotten_in_time() {
     assert_eq!(world.listed(), []);
     let new = world.write("b").unwrap();
     assert_eq!((world.stored(), world.listed()), (1, vec![new]));
+}
+
+/// A tenant that has gone silent, and more than one transaction takes away.
+#[test]
+fn runs_of_the_silent_are_forgotten() {
+    let world = World::new();
+    world.send("a", Execution::Apply, 0).unwrap();
+    for _ in 0..1100 {
+        world.rehearse(0);
+    }
+    world.service.flush().unwrap();
+    world.now.store(KEPT_MS + 100, Ordering::SeqCst);
+    let kept = world.write("b").unwrap();
+    let all = world.stored();
+    world.service.forget_expired_runs().unwrap();
+    assert!(all > 1000 && world.stored() < all, "those that have expired are gone");
+    world.now.store(2 * KEPT_MS + 99, Ordering::SeqCst);
+    world.service.forget_expired_runs().unwrap();
+    assert_eq!((world.stored(), world.listed()), (1, vec![kept]), "what has not expired is there");
+    let before = world.writes.load(Ordering::SeqCst);
+    world.service.forget_expired_runs().unwrap();
+    assert_eq!(world.writes.load(Ordering::SeqCst), before, "nothing was to be done");
+}
+
+#[test]
+fn what_waits_is_written_soon_where_others_read_it() {
+    let world = World::new();
+    world.rehearse(0);
+    world.service.flush_for_others();
+    world.settle();
+    assert_eq!((world.waiting(), world.stored()), (1, 0), "nobody else reads it");
+    world.shared.store(true, Ordering::SeqCst);
+    world.service.flush_for_others();
+    world.settle();
+    assert_eq!((world.waiting(), world.stored()), (0, 1));
+    let before = world.writes.load(Ordering::SeqCst);
+    world.service.flush_for_others();
+    assert_eq!(world.writes.load(Ordering::SeqCst), before, "nothing waits");
 }
 
 #[test]

@@ -34,8 +34,7 @@ fn insist(exchange: &Exchange) -> Answer {
 /// What clients of both servers are told that send this at once: one has it done, all others are told its answer.
 #[track_caller]
 fn at_once(pair: &Pair, make: impl Fn(&crate::harness::Client) -> Exchange) -> Answer {
-    let exchanges: Vec<Exchange> =
-        (0..CLIENTS).flat_map(|_| pair.clients()).map(|client| make(client)).collect();
+    let exchanges: Vec<Exchange> = (0..CLIENTS).flat_map(|_| pair.clients()).map(make).collect();
     let mut answers: Vec<Answer> = thread::scope(|scope| {
         let asking: Vec<_> = exchanges.iter().map(|exchange| scope.spawn(|| insist(exchange))).collect();
         asking.into_iter().map(|one| one.join().unwrap()).collect()

@@ -1,6 +1,13 @@
 //! Several servers on one database: what one of them writes, the others know.
 
+mod feed;
 mod idempotency;
+mod keys;
+mod rates;
+mod runs;
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use store::cluster::{Cluster, available};
 
@@ -8,6 +15,9 @@ use crate::harness::{Client, Server};
 
 /// The database of these tests.
 const DATABASE: &str = "directory";
+/// Nothing that is waited for takes this long.
+const GUARD: Duration = Duration::from_mins(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Two servers on a database of their own.
 struct Pair {
@@ -32,5 +42,18 @@ impl Pair {
 
     fn clients(&self) -> [&Client; 2] {
         self.servers.each_ref().map(|server| &server.client)
+    }
+}
+
+/// Waits for something that comes without being asked for.
+#[track_caller]
+fn soon<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < GUARD, "{what}: never");
+        sleep(LOOK_AGAIN);
     }
 }
