@@ -131,7 +131,7 @@ impl Refusal {
             Self::Draining => "This server is shutting down. Nothing was done; try again.",
             Self::StorageFull => "The server's disk is full. Nothing was done; reads keep working.",
             Self::OutcomeUnknown => {
-                "The commit failed with an I/O error: the batch is there wholly or not at all. Send it again; \
+                "The commit failed or was not answered: the batch is there wholly or not at all. Send it again; \
                  what is there already is then unchanged."
             }
             Self::Internal => "Internal error. The log has the cause under this request id.",
