@@ -46,6 +46,12 @@ overload SECONDS="60":
 slowloris SECONDS="30":
     cargo build --release --locked --package rosterd --package rosterd-bench
     ${CARGO_TARGET_DIR:-target}/release/load slowloris {{SECONDS}}
+
+# What the server makes of a PostgreSQL database, against a bare program on the same one
+bench-postgres *ARGUMENTS:
+    cargo build --release --locked --package rosterd --package rosterd-bench
+    ${CARGO_TARGET_DIR:-target}/release/postgres {{ARGUMENTS}}
+
 # What a search costs at 10⁶ groups, and what its index costs a first load
 bench-search *GROUPS:
     cargo run --release --locked --package rosterd-bench --bin search {{GROUPS}}

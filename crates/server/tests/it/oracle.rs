@@ -273,15 +273,27 @@ fn check_usergroup(client: &Client, desk: &Desk, tenant: TenantId, view: &GroupV
 
 #[test]
 fn both_faces_at_once_do_what_the_oracle_does() {
-    let server = Server::start();
+    do_what_the_oracle_does(&[&Server::start().client]);
+}
+
+/// The oracle knows of one server, and of no engine.
+#[test]
+fn two_servers_on_one_database_do_what_the_oracle_does() {
+    let Some(database) = store::cluster::database() else { return };
+    let server = Server::start_on(database.url());
+    let beside = server.beside(database.url());
+    do_what_the_oracle_does(&[&server.client, &beside.client]);
+}
+
+/// Several clients at once, each at one of these servers of one store.
+fn do_what_the_oracle_does(servers: &[&Client]) {
     let desk = Desk::new(TestStore { store: Box::new(Memory::new()), keep: None });
     let tenant = desk.tenant("oracle");
-    define(&server.client, &desk, tenant);
+    define(servers[0], &desk, tenant);
     let mut random = Random::new();
     let seeds: Vec<u64> = (0..CLIENTS).map(|_| random.next()).collect();
     let mut told: Vec<Told> = thread::scope(|scope| {
-        let clients = seeds.into_iter().map(|seed| {
-            let client = &server.client;
+        let clients = seeds.into_iter().zip(servers.iter().cycle()).map(|(seed, client)| {
             scope.spawn(move || {
                 let mut random = Random::from_seed(seed);
                 (0..BATCHES).map(|_| send(client, &mut random)).collect::<Vec<_>>()
@@ -304,10 +316,10 @@ fn both_faces_at_once_do_what_the_oracle_does() {
         .iter()
         .map(|view| timeless(&serde_json::from_slice(&groups::write_group(view)).unwrap()))
         .collect();
-    let found: Vec<Value> = server.client.all_with(1000, "&archived=any").iter().map(timeless).collect();
+    let found: Vec<Value> = servers[0].all_with(1000, "&archived=any").iter().map(timeless).collect();
     assert_eq!(found, expected);
     for view in views.iter().filter(|view| !view.group.is_archived()) {
-        check_usergroup(&server.client, &desk, tenant, view);
+        check_usergroup(servers[0], &desk, tenant, view);
     }
     let wrote = told.iter().filter(|told| told.wrote).count();
     assert!(wrote > told.len() / 5, "only {wrote} of {} wrote", told.len());

@@ -7,7 +7,9 @@ use super::programs::available;
 use super::server::Cluster;
 use super::session::{Failure, Session};
 
-/// The variable that names another server for the tests: any database of it whose user may add others.
+/// The variable that names another server for the tests: any database of it whose user may add others. Where that
+/// database has the extension of Citus it is used itself, because a new one would be on one node: its name has to say
+/// that it is there for tests, and one test runs at a time.
 const ELSEWHERE: &str = "TEST_POSTGRES_URL";
 
 /// A database of a test's own. It goes with its owner.
@@ -19,6 +21,8 @@ pub struct Database {
     admin: String,
     /// `None` on a server that is somebody else's.
     cluster: Option<Arc<Cluster>>,
+    /// Whether it was there before, and stays.
+    is_lasting: bool,
 }
 
 /// An empty database, on a server that the tests of this process share or on the one that `TEST_POSTGRES_URL`
@@ -31,24 +35,59 @@ pub fn database() -> Option<Database> {
     let name = format!("rosterd_test_{:016x}", RandomState::new().hash_one(std::process::id()));
     let database = match std::env::var(ELSEWHERE) {
         Ok(url) if !url.is_empty() => {
-            Database { url: with_database(&url, &name), name, admin: url, cluster: None }
+            Database { url: with_database(&url, &name), name, admin: url, cluster: None, is_lasting: false }
         }
         _ => {
             let cluster = available().then(shared)?;
-            Database { url: cluster.url(&name), admin: cluster.url("postgres"), name, cluster: Some(cluster) }
+            Database {
+                url: cluster.url(&name),
+                admin: cluster.url("postgres"),
+                name,
+                cluster: Some(cluster),
+                is_lasting: false,
+            }
         }
     };
     match &database.cluster {
         Some(cluster) => cluster.create_database(&database.name),
+        None if database.is_distributed() => return Some(database.emptied()),
         None => database.tell("CREATE DATABASE", "").expect("a database"),
     }
     Some(database)
 }
 
+/// Everything that a schema of rosterd has, as far as it is a schema of rosterd.
+const OUR_TABLES: &str = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()
+    AND EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_migrations')";
+
 impl Database {
     /// Its address.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Whether it lies on the nodes of Citus.
+    fn is_distributed(&self) -> bool {
+        let session = Session::open(&self.admin).expect("a connection");
+        let extension = "SELECT count(*) FROM pg_extension WHERE extname = 'citus'";
+        session.value(extension).expect("an answer") == "1"
+    }
+
+    /// The database that was named, without what a test before has left there.
+    fn emptied(mut self) -> Self {
+        let session = Session::open(&self.admin).expect("a connection");
+        let name = session.value("SELECT current_database()").expect("a name");
+        assert!(
+            name.contains("test"),
+            "{ELSEWHERE} names {name:?}, which would be emptied: its name must say test"
+        );
+        for row in session.rows(OUR_TABLES).expect("the tables") {
+            let table = row[0].as_deref().expect("a name");
+            session.execute(&format!("DROP TABLE IF EXISTS \"{table}\" CASCADE")).expect("dropped");
+        }
+        self.url.clone_from(&self.admin);
+        self.is_lasting = true;
+        self
     }
 
     /// A connection to it.
@@ -68,7 +107,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         // A server that goes as well takes its databases along.
         let last = self.cluster.as_ref().is_some_and(|cluster| Arc::strong_count(cluster) == 1);
-        if !last {
+        if !last && !self.is_lasting {
             // Where it fails there is nobody to tell: the test may be failing for the same reason.
             drop(self.tell("DROP DATABASE IF EXISTS", "WITH (FORCE)"));
         }

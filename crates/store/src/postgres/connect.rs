@@ -240,25 +240,39 @@ where
 /// The latest timeline that was seen of each cluster: an older one is a primary that had been replaced, whose
 /// writes since then its cluster will throw away (engines.md §6.2).
 #[derive(Debug, Default)]
-struct Timelines(Mutex<HashMap<String, u32>>);
+struct Timelines(Mutex<HashMap<String, Timeline>>);
+
+/// Of one cluster.
+#[derive(Debug, Clone, Copy)]
+struct Timeline {
+    latest: u32,
+    /// Whether it was told that an older one was met since.
+    is_told: bool,
+}
 
 impl Timelines {
     fn check(&self, system: String, timeline: &str) -> Result<(), Failure> {
         let Ok(found) = u32::from_str_radix(timeline, 16) else { return Ok(()) };
         let mut seen = lock(&self.0);
-        let latest = seen.entry(system).or_insert(found);
-        if found < *latest {
-            tracing::error!(
-                found,
-                latest,
-                "the database went back to a primary that had been replaced: not used"
-            );
+        let known = seen.entry(system).or_insert(Timeline { latest: found, is_told: false });
+        let latest = known.latest;
+        if found < latest {
+            // Once: it is met again by every attempt.
+            if !std::mem::replace(&mut known.is_told, true) {
+                tracing::error!(
+                    found,
+                    latest,
+                    "the database went back to a primary that had been replaced: not used"
+                );
+            }
             return Err(Failure::lost(
                 Phase::Before,
                 format!("is on timeline {found}, and {latest} was seen: a primary that had been replaced"),
             ));
         }
-        *latest = found;
+        if found > latest {
+            *known = Timeline { latest: found, is_told: false };
+        }
         Ok(())
     }
 }

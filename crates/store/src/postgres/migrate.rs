@@ -367,6 +367,24 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_shows_what_citus_is_told() {
+        let guide = include_str!("../../../../docs/guide/citus.md");
+        let shown = guide.split("```sql\n-- 1 ").nth(1).and_then(|rest| rest.split("```").next());
+        let told: String = STEPS
+            .iter()
+            .map(|step| {
+                let statements = statements(step, Spread::Citus).join(";\n");
+                format!("-- {} {}\n{statements};\n", step.number, step.name)
+            })
+            .collect();
+        assert_eq!(
+            shown.map(|shown| format!("-- 1 {shown}")),
+            Some(told),
+            "`rosterd migrate plan --citus` prints it"
+        );
+    }
+
+    #[test]
     fn spread_tables_are_made_from_the_same_text() {
         let [whole, parts, citus] =
             [Spread::Whole, Spread::Partitions(2), Spread::Citus].map(|spread| statements(&STEPS[0], spread));
