@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Starts logging. `ROSTERD_LOG`, else `RUST_LOG`, says what; without them `info`. Whatever they say, there is
-/// an audit log.
+/// an audit log; and never what is sent to a database, with the values in it.
 pub(crate) fn start() {
     start_at("info");
 }
@@ -19,8 +19,10 @@ pub(crate) fn start_quietly() {
 fn start_at(default: &str) {
     let directives = ["ROSTERD_LOG", "RUST_LOG"].into_iter().find_map(|name| std::env::var(name).ok());
     let mut filter = EnvFilter::new(directives.as_deref().unwrap_or(default));
-    if let Ok(always) = "audit=info".parse() {
-        filter = filter.add_directive(always);
+    for always in ["audit=info", "tokio_postgres=warn"] {
+        if let Ok(always) = always.parse() {
+            filter = filter.add_directive(always);
+        }
     }
     // Who read the logs may have gone: that must not be told on the same closed pipe, which panics.
     let builder = tracing_subscriber::fmt()

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::resolve::{Resolution, Target};
-use crate::batch::Batch;
+use crate::batch::{Batch, key_of};
 use crate::directive::{LookupKey, ParentKey, Patch};
 use crate::model::{Fault, GroupId};
 use crate::outcome::{CyclePath, Failure, Field};
@@ -91,7 +91,7 @@ fn place(
         Patch::Set(ParentKey::Key(key)) => key,
     };
     if let Some(too) = &directive.parent_too {
-        check_agreement(key, too, seen, resolution)?;
+        check_agreement(key, too, batch, seen, resolution)?;
     }
     let wanted = seen.matches(key);
     if stored.and_then(|group| group.parent).is_some_and(|parent| wanted.contains(&parent)) {
@@ -114,6 +114,7 @@ fn place(
 fn check_agreement(
     key: &LookupKey,
     too: &LookupKey,
+    batch: &Batch,
     seen: &Snapshot,
     resolution: &Resolution<'_>,
 ) -> Result<(), Failure> {
@@ -130,12 +131,18 @@ fn check_agreement(
         return Err(Failure::ParentGroupNotFound { unmatchable_length: None });
     }
     let agree = stored.iter().any(|id| stored_too.contains(id))
-        || created.iter().any(|index| created_too.contains(index));
+        || created.iter().any(|&one| created_too.iter().any(|&other| bring_the_same(batch, one, other)));
     // Where the first key means none, that is what there is to tell.
     if agree || stored.is_empty() && created.is_empty() {
         return Ok(());
     }
     Err(Failure::Validation { field: Some(Field::Parent), fault: Fault::AmbiguousParent })
+}
+
+/// Whether two records would bring one group: they are the same, or known by the same key, and then both fail.
+fn bring_the_same(batch: &Batch, one: usize, other: usize) -> bool {
+    let key = key_of(&batch.records[one]).filter(|key| **key != LookupKey::New);
+    one == other || key.is_some() && key == key_of(&batch.records[other])
 }
 
 /// The parent is not stored: another record of the batch must create it.

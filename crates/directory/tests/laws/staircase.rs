@@ -331,3 +331,17 @@ fn a_chain_that_is_too_long_fails_from_the_first_level_that_is() {
         }
     }
 }
+
+/// Two records of one key stand for one group, in whatever order they come: both fail, and what lies below it does.
+#[test]
+fn a_parent_that_is_named_twice_may_be_brought_twice() {
+    let reference =
+        ExternalReference { source: Source::from_stored("B"), key: ReferenceKey::from_stored("k0") };
+    let known = LookupKey::Reference(reference.clone());
+    let child = Directive { parent_too: Some(known), ..directive("child", Some("parent")) };
+    let one = Directive { references: vec![reference], ..directive("parent", None) };
+    let other = directive("parent", None);
+    for others in [vec![one.clone(), other.clone()], vec![other, one]] {
+        assert_eq!(codes(Ok(child.clone()), others), [Code::ParentFailedInRequest.as_str()]);
+    }
+}
