@@ -33,11 +33,20 @@ impl Server {
 
     /// The same with more options.
     pub(crate) fn start_on_with(database: &str, options: &[&str]) -> Self {
+        Self::first_start_on(database, serve_on(database).args(options))
+    }
+
+    fn first_start_on(database: &str, command: &mut Command) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let process = Process::spawn(serve_on(database).args(options));
+        let process = Process::spawn(command);
         let address = address(&process);
         let key = process.wait_for("how to try it", first_key);
         Self { process, client: Client { address, key }, directory, database: Some(database.to_owned()) }
+    }
+
+    /// The same with a log of this level.
+    pub(crate) fn start_on_logging(database: &str, level: &str) -> Self {
+        Self::first_start_on(database, serve_on(database).env("ROSTERD_LOG", level))
     }
 
     /// One server more on the same database, which may have another address.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Pair;
-use crate::harness::{OAuthClient, UPSERT};
+use crate::harness::{OAuthClient, Server, UPSERT};
 
 #[test]
 fn a_revoked_key_stops_at_both_servers_with_the_next_request() {
@@ -35,4 +35,17 @@ fn a_token_is_good_at_both_servers_as_long_as_its_client() {
     assert_eq!(asked(), [200; 2]);
     pair.servers[1].cli(["keys", "revoke", &client.id]);
     assert_eq!(asked(), [401; 2]);
+}
+
+/// The driver would log statements with their values: hashes of keys, and what groups hold.
+#[test]
+fn what_is_sent_to_the_database_is_not_logged() {
+    let Some(database) = store::cluster::database() else { return };
+    let server = Server::start_on_logging(database.url(), "trace");
+    let body = json!({"groups": [{"externalReferenceId": "a", "name": "A planted name"}]}).to_string();
+    assert_eq!(server.client.post(UPSERT, body).send().status, 200);
+    let log = server.process.log();
+    for planted in ["A planted name", "SELECT ", "INSERT ", "BEGIN "] {
+        assert!(!log.contains(planted), "{planted:?} is in the log");
+    }
 }
