@@ -289,7 +289,7 @@ impl Forest {
     /// The caller's own word for a group, or its id.
     fn name(&self, node: usize, batch: &Batch, seen: &Snapshot) -> String {
         let record = self.placed_by[node].unwrap_or(node);
-        if let Some(key) = batch.records.get(record).and_then(crate::batch::key_of) {
+        if let Some(key) = batch.records.get(record).and_then(key_of) {
             return key.to_string();
         }
         let id = self.ids[node - self.records];

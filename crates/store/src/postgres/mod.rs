@@ -69,7 +69,11 @@ pub(crate) fn open(database: &Database, options: &Options) -> Result<Box<dyn Sto
         Purpose::Admin => [1, 1, 1, 1],
     };
     let lines = Lines::open(database, options.durability, &sizes)?;
-    migrate::ready(&lines)?;
+    migrate::ready(&lines).map_err(|error| match error {
+        // Settings, rights, a password: whoever starts it can mend that.
+        StoreError::Internal(text) => StoreError::Unavailable(text),
+        other => other,
+    })?;
     let writes = Lanes::start(&lines, sizes[WRITES], options.queue)?;
     let hints = Hints::new(lines.connector());
     Ok(Box::new(Server { lines, writes, hints: Arc::new(hints) }))

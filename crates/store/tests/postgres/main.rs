@@ -1,6 +1,7 @@
 //! The engine on `PostgreSQL`: it conforms as it is, on partitioned tables, and behind `PgBouncer`.
 
 mod moving;
+mod schema;
 mod sharing;
 mod statements;
 
