@@ -20,6 +20,7 @@ mod migrations;
 pub mod moving;
 mod observed;
 mod postgres;
+mod references;
 mod sqlite;
 mod waiting;
 

@@ -182,6 +182,22 @@ pub struct AttributeFlags {
     pub is_hidden: bool,
 }
 
+impl AttributeFlags {
+    /// As engines store them: a letter each, Y or N, in the order of the fields.
+    pub fn to_stored(self) -> String {
+        let Self { is_public, is_searchable, is_system, is_hidden } = self;
+        let letter = |flag| if flag { 'Y' } else { 'N' };
+        [is_public, is_searchable, is_system, is_hidden].map(letter).iter().collect()
+    }
+
+    /// From what is stored; `None` where that is something else.
+    pub fn from_stored(letters: &str) -> Option<Self> {
+        let [is_public, is_searchable, is_system, is_hidden] =
+            <[u8; 4]>::try_from(letters.as_bytes()).ok()?.map(|letter| letter == b'Y');
+        Some(Self { is_public, is_searchable, is_system, is_hidden })
+    }
+}
+
 impl Default for AttributeFlags {
     fn default() -> Self {
         Self { is_public: true, is_searchable: false, is_system: false, is_hidden: false }

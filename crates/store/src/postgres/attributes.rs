@@ -279,7 +279,7 @@ pub(super) fn put(
         texts(|definition| localised_to_stored(&definition.units)),
         texts(|definition| definition.group.as_str().to_owned()),
         (Box::new(defaults) as _, Type::TEXT_ARRAY),
-        texts(|definition| letters(definition.flags)),
+        texts(|definition| definition.flags.to_stored()),
     ];
     link.later(sql, values, Expect::Rows(definitions.len() as u64, IS_MISSING));
 }
@@ -364,7 +364,7 @@ pub(super) fn definition(row: &Row) -> Result<AttributeDefinition, StoreError> {
         units: lines(UNITS)?,
         group: Line::from_stored(word(GROUP_NAME)?),
         default: text(row, DEFAULT_VALUE)?.map(ValueText::from_stored),
-        flags: flags(word(FLAGS)?).ok_or_else(|| damaged("attribute flags"))?,
+        flags: AttributeFlags::from_stored(word(FLAGS)?).ok_or_else(|| damaged("attribute flags"))?,
     })
 }
 
@@ -386,15 +386,4 @@ pub(super) fn language(row: &Row, column: usize) -> Result<Option<Language>, Sto
         None | Some("") => Ok(None),
         Some(text) => Language::parse(text).map(Some).map_err(|_| damaged("language")),
     }
-}
-
-fn letters(flags: AttributeFlags) -> String {
-    let AttributeFlags { is_public, is_searchable, is_system, is_hidden } = flags;
-    [is_public, is_searchable, is_system, is_hidden].map(|flag| if flag { 'Y' } else { 'N' }).iter().collect()
-}
-
-fn flags(letters: &str) -> Option<AttributeFlags> {
-    let [is_public, is_searchable, is_system, is_hidden] =
-        <[u8; 4]>::try_from(letters.as_bytes()).ok()?.map(|letter| letter == b'Y');
-    Some(AttributeFlags { is_public, is_searchable, is_system, is_hidden })
 }

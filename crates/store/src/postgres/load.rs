@@ -11,15 +11,14 @@ use tokio_postgres::types::Type;
 
 use super::failure::damaged;
 use super::link::Link;
-use super::rows::{self, RowReference, Rows};
+use super::rows::{self, Rows};
 use super::tenants::Counters;
 use super::{addresses, attributes};
 use crate::StoreError;
 use crate::fold::fold;
 use crate::free_ids::free_ids;
+use crate::references::{Probed, RowReference, SharedTexts, is_meant};
 
-/// How many similar references a record is told about.
-const MOST_SIMILAR: usize = 3;
 /// More levels than any depth limit allows: the stored tree runs in a circle.
 const MOST_LEVELS: i32 = 1 << 16;
 
@@ -190,14 +189,14 @@ impl Look<'_> {
             if inline.is_none() && beside.is_none() {
                 continue;
             }
-            let mut found = Found::default();
+            let mut found = Probed::default();
             for row in inline.into_iter().flatten() {
                 let reference = rows::reference(row)?.ok_or_else(|| damaged("reference"))?;
                 if is_meant(lookup, &reference) {
                     found.ids.push(rows::id(row)?);
                     self.add(row, Some(key))?;
                 } else {
-                    found.consider(&mut self.rows, key, &reference);
+                    found.consider(&mut self.rows.texts, key, &reference);
                 }
             }
             for row in beside.into_iter().flatten() {
@@ -205,64 +204,15 @@ impl Look<'_> {
                 if is_meant(lookup, &reference) {
                     found.ids.push(rows::group_id(row.try_get(2)?)?);
                 } else {
-                    found.consider(&mut self.rows, key, &reference);
+                    found.consider(&mut self.rows.texts, key, &reference);
                 }
             }
-            self.keep(lookup, found);
+            found.enter(lookup, &self.needs.own_keys, &mut self.seen);
         }
         // Rows that were found by the number alone are not in the snapshot.
         let meant: HashSet<GroupId> = self.seen.matches.values().flatten().copied().collect();
         self.seen.groups.retain(|id, _| meant.contains(id));
         Ok(())
-    }
-
-    fn keep(&mut self, lookup: &LookupKey, mut found: Found) {
-        if found.ids.is_empty() {
-            if !found.similar.is_empty() && self.needs.own_keys.contains(lookup) {
-                self.seen.similar.insert(lookup.clone(), found.similar());
-            }
-        } else {
-            found.ids.sort_unstable();
-            found.ids.dedup();
-            self.seen.matches.insert(lookup.clone(), found.ids);
-        }
-    }
-}
-
-/// What one probe found.
-#[derive(Default)]
-struct Found {
-    ids: Vec<GroupId>,
-    similar: Vec<ExternalReference>,
-}
-
-impl Found {
-    /// Keeps a reference that differs from the key, but not by its folded form. Equal numbers alone say
-    /// nothing: hashes may collide.
-    fn consider(&mut self, rows: &mut Rows, key: &ReferenceKey, reference: &RowReference<'_>) {
-        if reference.key == key.as_str() {
-            return;
-        }
-        let reference = rows.shared(reference, None);
-        if reference.key.folded() == key.folded() {
-            self.similar.push(reference);
-        }
-    }
-
-    fn similar(mut self) -> Vec<ExternalReference> {
-        self.similar.sort_unstable();
-        self.similar.truncate(MOST_SIMILAR);
-        self.similar
-    }
-}
-
-fn is_meant(lookup: &LookupKey, found: &RowReference<'_>) -> bool {
-    match lookup {
-        LookupKey::Key(key) => key.as_str() == found.key,
-        LookupKey::Reference(ExternalReference { source, key }) => {
-            key.as_str() == found.key && source.as_str() == found.source
-        }
-        LookupKey::Id(_) | LookupKey::New => false,
     }
 }
 
@@ -293,9 +243,9 @@ pub(super) fn extra_references(
     }
     let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
     let values = [(&tenant.0 as _, Type::INT8), (&ids as _, Type::INT8_ARRAY)];
-    let mut shared = Rows::default();
+    let mut texts = SharedTexts::default();
     for row in link.rows(include_str!("sql/extra_of_groups.sql"), &values)? {
-        let reference = shared.shared(&extra_reference(&row)?, None);
+        let reference = texts.reference(&extra_reference(&row)?, None);
         found.entry(rows::group_id(row.try_get(2)?)?).or_default().push(reference);
     }
     Ok(found)

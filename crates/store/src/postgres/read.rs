@@ -12,8 +12,9 @@ use tokio_postgres::types::Type;
 use super::failure::damaged;
 use super::link::Link;
 use super::load::load;
-use super::rows::{self, RowReference, Rows};
+use super::rows::{self, Rows};
 use crate::StoreError;
+use crate::references::RowReference;
 
 /// How many groups are looked at for one page at most. Type and time of change have no index: they would
 /// cost every write an entry far from its neighbours.
@@ -226,5 +227,5 @@ fn by_group(found: &[Row]) -> Result<HashMap<GroupId, Vec<ExternalReference>>, S
 fn extra_reference(rows: &mut Rows, row: &Row) -> Result<(GroupId, ExternalReference), StoreError> {
     let word = |column| rows::text(row, column)?.ok_or_else(|| damaged("reference"));
     let found = RowReference { source: word(1)?, key: word(2)? };
-    Ok((rows::id(row)?, rows.shared(&found, None)))
+    Ok((rows::id(row)?, rows.texts.reference(&found, None)))
 }

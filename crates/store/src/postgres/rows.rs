@@ -2,13 +2,14 @@
 
 use directory::model::{Language, Line, Notes, Options};
 use directory::{
-    Description, Details, ExternalReference, Filter, Group, GroupId, GroupView, Name, PhotoUrl, Place,
-    ReferenceKey, Search, Source, Stamp, Timestamp, Words,
+    Description, Details, Filter, Group, GroupId, GroupView, Name, PhotoUrl, Place, ReferenceKey, Search,
+    Stamp, Timestamp, Words,
 };
 use tokio_postgres::Row;
 
 use super::failure::damaged;
 use crate::StoreError;
+use crate::references::{RowReference, SharedTexts};
 
 const ID: usize = 0;
 const PARENT: usize = 1;
@@ -30,16 +31,10 @@ const OPTIONS: usize = 16;
 /// What statements may show behind the group.
 pub(super) const BEHIND: usize = 17;
 
-/// Reads groups. Texts that rows share with each other or with the question are shared in memory too.
+/// Reads groups.
 #[derive(Default)]
 pub(super) struct Rows {
-    last_source: Option<Source>,
-}
-
-/// A reference of a row.
-pub(super) struct RowReference<'r> {
-    pub(super) source: &'r str,
-    pub(super) key: &'r str,
+    pub(super) texts: SharedTexts,
 }
 
 pub(super) fn id(row: &Row) -> Result<GroupId, StoreError> {
@@ -109,7 +104,7 @@ pub(super) fn words(row: &Row, into: &mut Words) -> Result<(), StoreError> {
 impl Rows {
     /// The group of a row, with its inline reference only. `asked` is a key that the row may carry.
     pub(super) fn group(&mut self, row: &Row, asked: Option<&ReferenceKey>) -> Result<Group, StoreError> {
-        let reference = reference(row)?.map(|found| self.shared(&found, asked));
+        let reference = reference(row)?.map(|found| self.texts.reference(&found, asked));
         Ok(Group {
             id: id(row)?,
             references: reference.into_iter().collect(),
@@ -129,23 +124,6 @@ impl Rows {
     pub(super) fn view(&mut self, row: &Row) -> Result<GroupView, StoreError> {
         let parent_key = text(row, BEHIND)?.map(ReferenceKey::from_stored);
         Ok(GroupView { group: self.group(row, None)?, parent_key })
-    }
-
-    /// The reference, without a copy of a text that is known already.
-    pub(super) fn shared(
-        &mut self,
-        found: &RowReference<'_>,
-        asked: Option<&ReferenceKey>,
-    ) -> ExternalReference {
-        let key = match asked {
-            Some(asked) if asked.as_str() == found.key => asked.clone(),
-            _ => ReferenceKey::from_stored(found.key),
-        };
-        let source = match &self.last_source {
-            Some(last) if last.as_str() == found.source => last.clone(),
-            _ => self.last_source.insert(Source::from_stored(found.source)).clone(),
-        };
-        ExternalReference { source, key }
     }
 }
 

@@ -213,7 +213,7 @@ fn put(
         localised_to_stored(&definition.units),
         definition.group.as_str(),
         definition.default.as_ref().map(ValueText::as_str),
-        letters(definition.flags),
+        definition.flags.to_stored(),
     ));
     match put {
         Ok(1) => Ok(()),
@@ -301,7 +301,7 @@ pub(super) fn definition(row: &Row<'_>) -> Result<AttributeDefinition, StoreErro
         units: lines(UNITS)?,
         group: Line::from_stored(word(GROUP_NAME)?),
         default: text(row, DEFAULT_VALUE)?.map(ValueText::from_stored),
-        flags: flags(word(FLAGS)?).ok_or_else(|| damaged("attribute flags"))?,
+        flags: AttributeFlags::from_stored(word(FLAGS)?).ok_or_else(|| damaged("attribute flags"))?,
     })
 }
 
@@ -314,17 +314,6 @@ pub(super) fn language(row: &Row<'_>, column: usize) -> Result<Option<Language>,
         None | Some("") => Ok(None),
         Some(text) => Language::parse(text).map(Some).map_err(|_| damaged("language")),
     }
-}
-
-pub(super) fn letters(flags: AttributeFlags) -> String {
-    let AttributeFlags { is_public, is_searchable, is_system, is_hidden } = flags;
-    [is_public, is_searchable, is_system, is_hidden].map(|flag| if flag { 'Y' } else { 'N' }).iter().collect()
-}
-
-fn flags(letters: &str) -> Option<AttributeFlags> {
-    let [is_public, is_searchable, is_system, is_hidden] =
-        <[u8; 4]>::try_from(letters.as_bytes()).ok()?.map(|letter| letter == b'Y');
-    Some(AttributeFlags { is_public, is_searchable, is_system, is_hidden })
 }
 
 #[cfg(test)]

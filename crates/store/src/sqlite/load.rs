@@ -9,16 +9,15 @@ use directory::{
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
 use super::errors::damaged;
-use super::rows::{self, RowReference, Rows};
+use super::rows::{self, Rows};
 use super::subtree;
 use super::tenants::Counters;
 use super::{addresses, attributes};
 use crate::StoreError;
 use crate::fold::fold;
 use crate::free_ids::free_ids;
+use crate::references::{Probed, RowReference, SharedTexts, is_meant};
 
-/// How many similar references a record is told about.
-const MOST_SIMILAR: usize = 3;
 /// More levels than any depth limit allows: the stored tree runs in a circle.
 const MOST_LEVELS: usize = 1 << 16;
 
@@ -125,12 +124,12 @@ impl Look<'_> {
     }
 
     fn at_reference(&mut self, fold: i64, lookup: &LookupKey, key: &ReferenceKey) -> Result<(), StoreError> {
-        let mut found = Found::default();
+        let mut found = Probed::default();
         let mut rows = self.by_fold.query((self.tenant.0, fold))?;
         while let Some(row) = rows.next()? {
             let reference = rows::reference(row)?.ok_or_else(|| damaged("reference"))?;
             if !is_meant(lookup, &reference) {
-                found.consider(&mut self.rows, key, &reference);
+                found.consider(&mut self.rows.texts, key, &reference);
                 continue;
             }
             let id = rows::id(row)?;
@@ -141,15 +140,7 @@ impl Look<'_> {
         }
         drop(rows);
         self.at_extra_reference(fold, lookup, key, &mut found)?;
-        if found.ids.is_empty() {
-            if !found.similar.is_empty() && self.own_keys.contains(lookup) {
-                self.seen.similar.insert(lookup.clone(), found.similar());
-            }
-        } else {
-            found.ids.sort_unstable();
-            found.ids.dedup();
-            self.seen.matches.insert(lookup.clone(), found.ids);
-        }
+        found.enter(lookup, self.own_keys, &mut self.seen);
         Ok(())
     }
 
@@ -158,7 +149,7 @@ impl Look<'_> {
         fold: i64,
         lookup: &LookupKey,
         key: &ReferenceKey,
-        found: &mut Found,
+        found: &mut Probed,
     ) -> Result<(), StoreError> {
         let Some(extra) = &mut self.extra else { return Ok(()) };
         let mut meant = Vec::new();
@@ -168,7 +159,7 @@ impl Look<'_> {
             if is_meant(lookup, &reference) {
                 meant.push(rows::group_id(row.get(2)?)?);
             } else {
-                found.consider(&mut self.rows, key, &reference);
+                found.consider(&mut self.rows.texts, key, &reference);
             }
         }
         drop(rows);
@@ -196,37 +187,10 @@ impl Look<'_> {
         for group in self.seen.groups.values_mut() {
             let mut rows = extra.of_group.query((self.tenant.0, group.id.get()))?;
             while let Some(row) = rows.next()? {
-                group.references.push(self.rows.shared(&extra_reference(row)?, None));
+                group.references.push(self.rows.texts.reference(&extra_reference(row)?, None));
             }
         }
         Ok(())
-    }
-}
-
-/// What one probe found.
-#[derive(Default)]
-struct Found {
-    ids: Vec<GroupId>,
-    similar: Vec<ExternalReference>,
-}
-
-impl Found {
-    /// Keeps a reference that differs from the key, but not by its folded form. Equal numbers alone say
-    /// nothing: hashes may collide.
-    fn consider(&mut self, rows: &mut Rows, key: &ReferenceKey, reference: &RowReference<'_>) {
-        if reference.key == key.as_str() {
-            return;
-        }
-        let reference = rows.shared(reference, None);
-        if reference.key.folded() == key.folded() {
-            self.similar.push(reference);
-        }
-    }
-
-    fn similar(mut self) -> Vec<ExternalReference> {
-        self.similar.sort_unstable();
-        self.similar.truncate(MOST_SIMILAR);
-        self.similar
     }
 }
 
@@ -234,16 +198,6 @@ fn by_id(key: &LookupKey) -> Option<(GroupId, &LookupKey)> {
     match key {
         LookupKey::Id(id) => Some((*id, key)),
         LookupKey::Key(_) | LookupKey::Reference(_) | LookupKey::New => None,
-    }
-}
-
-fn is_meant(lookup: &LookupKey, found: &RowReference<'_>) -> bool {
-    match lookup {
-        LookupKey::Key(key) => key.as_str() == found.key,
-        LookupKey::Reference(ExternalReference { source, key }) => {
-            key.as_str() == found.key && source.as_str() == found.source
-        }
-        LookupKey::Id(_) | LookupKey::New => false,
     }
 }
 
@@ -263,9 +217,9 @@ pub(super) fn extra_references(
 ) -> Result<Vec<ExternalReference>, StoreError> {
     let mut extra = ExtraRefs::prepare(db)?;
     let mut rows = extra.of_group.query((tenant.0, id.get()))?;
-    let (mut shared, mut references) = (Rows::default(), Vec::new());
+    let (mut texts, mut references) = (SharedTexts::default(), Vec::new());
     while let Some(row) = rows.next()? {
-        references.push(shared.shared(&extra_reference(row)?, None));
+        references.push(texts.reference(&extra_reference(row)?, None));
     }
     Ok(references)
 }

@@ -286,7 +286,7 @@ fn put_definition(
         localised_to_stored(&definition.units),
         definition.group.as_str(),
         definition.default.as_ref().map(ValueText::as_str),
-        attributes::letters(definition.flags),
+        definition.flags.to_stored(),
     ))?;
     Ok(())
 }

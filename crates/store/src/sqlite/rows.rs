@@ -2,14 +2,15 @@
 
 use directory::model::{Language, Line, Notes, Options};
 use directory::{
-    Description, Details, ExternalReference, Filter, Group, GroupId, GroupView, Name, PhotoUrl, Place,
-    ReferenceKey, Search, Source, Stamp, Timestamp, Words,
+    Description, Details, Filter, Group, GroupId, GroupView, Name, PhotoUrl, Place, ReferenceKey, Search,
+    Stamp, Timestamp, Words,
 };
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::errors::damaged;
 use crate::StoreError;
+use crate::references::{RowReference, SharedTexts};
 
 const ID: usize = 0;
 const PARENT: usize = 1;
@@ -30,16 +31,10 @@ const NOTES: usize = 15;
 const OPTIONS: usize = 16;
 const PARENT_KEY: usize = 17;
 
-/// Reads groups. Texts that rows share with each other or with the question are shared in memory too.
+/// Reads groups.
 #[derive(Default)]
 pub(super) struct Rows {
-    last_source: Option<Source>,
-}
-
-/// The inline reference of a row, as it lies in the page cache.
-pub(super) struct RowReference<'r> {
-    pub(super) source: &'r str,
-    pub(super) key: &'r str,
+    pub(super) texts: SharedTexts,
 }
 
 pub(super) fn id(row: &Row<'_>) -> Result<GroupId, StoreError> {
@@ -118,7 +113,7 @@ pub(super) fn words(row: &Row<'_>, into: &mut Words) -> Result<(), StoreError> {
 impl Rows {
     /// The group of a row, with its inline reference only. `asked` is a key that the row may carry.
     pub(super) fn group(&mut self, row: &Row<'_>, asked: Option<&ReferenceKey>) -> Result<Group, StoreError> {
-        let reference = reference(row)?.map(|found| self.shared(&found, asked));
+        let reference = reference(row)?.map(|found| self.texts.reference(&found, asked));
         Ok(Group {
             id: id(row)?,
             references: reference.into_iter().collect(),
@@ -138,23 +133,6 @@ impl Rows {
     pub(super) fn view(&mut self, row: &Row<'_>) -> Result<GroupView, StoreError> {
         let parent_key = text(row, PARENT_KEY)?.map(ReferenceKey::from_stored);
         Ok(GroupView { group: self.group(row, None)?, parent_key })
-    }
-
-    /// The reference, without a copy of a text that is known already.
-    pub(super) fn shared(
-        &mut self,
-        found: &RowReference<'_>,
-        asked: Option<&ReferenceKey>,
-    ) -> ExternalReference {
-        let key = match asked {
-            Some(asked) if asked.as_str() == found.key => asked.clone(),
-            _ => ReferenceKey::from_stored(found.key),
-        };
-        let source = match &self.last_source {
-            Some(last) if last.as_str() == found.source => last.clone(),
-            _ => self.last_source.insert(Source::from_stored(found.source)).clone(),
-        };
-        ExternalReference { source, key }
     }
 }
 
