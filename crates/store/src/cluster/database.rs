@@ -1,6 +1,7 @@
 //! An empty database for a test that does nothing to its server.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::programs::available;
@@ -8,8 +9,8 @@ use super::server::Cluster;
 use super::session::{Failure, Session};
 
 /// The variable that names another server for the tests: any database of it whose user may add others. Where that
-/// database has the extension of Citus it is used itself, because a new one would be on one node: its name has to say
-/// that it is there for tests, and one test runs at a time.
+/// database has the extension of Citus it is used itself, because a new one would be on one node: it must hold no
+/// directory, or say in its name that it is there for tests, and one test runs at a time.
 const ELSEWHERE: &str = "TEST_POSTGRES_URL";
 
 /// A database of a test's own. It goes with its owner.
@@ -50,11 +51,14 @@ pub fn database() -> Option<Database> {
     };
     match &database.cluster {
         Some(cluster) => cluster.create_database(&database.name),
-        None if database.is_distributed() => return Some(database.emptied()),
+        None if database.is_distributed() => return database.borrowed(),
         None => database.tell("CREATE DATABASE", "").expect("a database"),
     }
     Some(database)
 }
+
+/// Whether a test of this process has the database that was named.
+static BORROWED: AtomicBool = AtomicBool::new(false);
 
 /// Everything that a schema of rosterd has, as far as it is a schema of rosterd.
 const OUR_TABLES: &str = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()
@@ -73,21 +77,24 @@ impl Database {
         session.value(extension).expect("an answer") == "1"
     }
 
-    /// The database that was named, without what a test before has left there.
-    fn emptied(mut self) -> Self {
+    /// The database that was named, as long as nobody else of this process has it. What a schema of rosterd has
+    /// there is taken away before and after.
+    #[expect(clippy::print_stderr, reason = "skipped tests are told to whoever reads the test's output")]
+    fn borrowed(mut self) -> Option<Self> {
+        if BORROWED.swap(true, Ordering::SeqCst) {
+            eprintln!("skipped: {ELSEWHERE} is one database, and this test needs two");
+            return None;
+        }
         let session = Session::open(&self.admin).expect("a connection");
         let name = session.value("SELECT current_database()").expect("a name");
         assert!(
-            name.contains("test"),
-            "{ELSEWHERE} names {name:?}, which would be emptied: its name must say test"
+            name.contains("test") || session.rows(OUR_TABLES).expect("the tables").is_empty(),
+            "{ELSEWHERE} names {name:?}, which holds a directory: it is emptied only if its name says test"
         );
-        for row in session.rows(OUR_TABLES).expect("the tables") {
-            let table = row[0].as_deref().expect("a name");
-            session.execute(&format!("DROP TABLE IF EXISTS \"{table}\" CASCADE")).expect("dropped");
-        }
         self.url.clone_from(&self.admin);
         self.is_lasting = true;
-        self
+        empty(&session).expect("emptied");
+        Some(self)
     }
 
     /// A connection to it.
@@ -103,12 +110,23 @@ impl Database {
     }
 }
 
+fn empty(session: &Session) -> Result<(), Failure> {
+    for row in session.rows(OUR_TABLES)? {
+        let table = row[0].as_deref().unwrap_or_default();
+        session.execute(&format!("DROP TABLE IF EXISTS \"{table}\" CASCADE"))?;
+    }
+    Ok(())
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         // A server that goes as well takes its databases along.
         let last = self.cluster.as_ref().is_some_and(|cluster| Arc::strong_count(cluster) == 1);
-        if !last && !self.is_lasting {
-            // Where it fails there is nobody to tell: the test may be failing for the same reason.
+        // Where it fails there is nobody to tell: the test may be failing for the same reason.
+        if self.is_lasting {
+            drop(Session::open(&self.admin).and_then(|session| empty(&session)));
+            BORROWED.store(false, Ordering::SeqCst);
+        } else if !last {
             drop(self.tell("DROP DATABASE IF EXISTS", "WITH (FORCE)"));
         }
     }
