@@ -9,6 +9,7 @@ pub mod cluster;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod copying;
+mod details;
 pub mod digest;
 mod fold;
 mod free_ids;

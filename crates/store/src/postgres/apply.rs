@@ -16,6 +16,7 @@ use super::load::below;
 use super::tenants::{self, Counters};
 use super::{addresses, attributes};
 use crate::StoreError;
+use crate::details::stored_details;
 use crate::fold::fold;
 
 /// Groups that are archived by one statement, so that each is done in a fraction of its deadline.
@@ -370,16 +371,7 @@ impl<'t> Turn<'t> {
     }
 }
 
-/// The columns of a group's details, in their order; the last one tells whether there are any.
+/// The columns of a group's details.
 pub(super) fn details(details: Option<&Details>) -> [columns::Text<'_>; 6] {
-    let Some(details) = details else { return Default::default() };
-    let text = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned().into());
-    [
-        details.language.map(|language| language.to_string().into()),
-        text(details.company.as_str()),
-        text(details.department.as_str()),
-        text(details.office.as_str()),
-        text(details.notes.as_str()),
-        Some(details.options.to_stored().into()),
-    ]
+    stored_details(details).map(|text| text.map(Into::into))
 }

@@ -13,6 +13,7 @@ use super::subtree;
 use super::tenants::Counters;
 use super::{addresses, attributes};
 use crate::StoreError;
+use crate::details::stored_details;
 use crate::fold::fold;
 
 /// A reference with the number under which it is found.
@@ -160,7 +161,8 @@ impl<'t> Turn<'t> {
     }
 
     fn replace_content(&self, id: GroupId, content: &Content) -> Result<(), StoreError> {
-        let [language, company, department, office, notes, options] = columns(content.details.as_deref());
+        let [language, company, department, office, notes, options] =
+            stored_details(content.details.as_deref());
         // Most updates leave the parent alone: try the cheap statement first.
         for statement in [include_str!("sql/update_in_place.sql"), include_str!("sql/update.sql")] {
             let mut update = self.db.prepare_cached(statement)?;
@@ -190,7 +192,7 @@ impl<'t> Turn<'t> {
     /// A group that is created has none at first: few have any.
     fn add_details(&self, id: GroupId, details: &Details) -> Result<(), StoreError> {
         let mut update = self.db.prepare_cached(include_str!("sql/set_details.sql"))?;
-        let [language, company, department, office, notes, options] = columns(Some(details));
+        let [language, company, department, office, notes, options] = stored_details(Some(details));
         update.execute((self.tenant.0, id.get(), language, company, department, office, notes, options))?;
         Ok(())
     }
@@ -295,20 +297,6 @@ impl<'t> Turn<'t> {
         }
         Ok(())
     }
-}
-
-/// The columns of a group's details, in their order; the last one tells whether there are any.
-pub(super) fn columns(details: Option<&Details>) -> [Option<String>; 6] {
-    let Some(details) = details else { return Default::default() };
-    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    [
-        details.language.map(|language| language.to_string()),
-        text(details.company.as_str()),
-        text(details.department.as_str()),
-        text(details.office.as_str()),
-        text(details.notes.as_str()),
-        Some(details.options.to_stored()),
-    ]
 }
 
 fn count(select: &mut CachedStatement<'_>, parameters: impl rusqlite::Params) -> Result<i64, StoreError> {

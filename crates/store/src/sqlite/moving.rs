@@ -12,7 +12,8 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use super::errors::{damaged, is_taken};
 use super::rows::Rows;
 use super::session::Session;
-use super::{access_keys, addresses, apply, attributes, read, runs, tenants};
+use super::{access_keys, addresses, attributes, read, runs, tenants};
+use crate::details::stored_details;
 use crate::fold::fold;
 use crate::moving::{
     Export, Filling, Import, Item, ItemPlace, Kind, LAST_TEXT, MovedGroup, Portion, PortionSize, Span,
@@ -322,7 +323,7 @@ fn put_group(db: &Connection, tenant: TenantId, moved: &MovedGroup) -> Result<i6
 
 fn put_row(db: &Connection, tenant: TenantId, group: &Group) -> Result<(), StoreError> {
     let first = group.references.first();
-    let [language, company, department, office, notes, options] = apply::columns(group.details.as_deref());
+    let [language, company, department, office, notes, options] = stored_details(group.details.as_deref());
     db.prepare_cached(include_str!("sql/moving_put_group.sql"))?.execute(params![
         tenant.0,
         group.id.get(),
