@@ -60,7 +60,7 @@ pub use query::{
 };
 pub use run::{Counts, Failures, RecordedRun, Run, RunFilter, RunId, RunList, RunPage, Success};
 pub use search::{Found, Search, SearchFault, SearchPage, SearchPlace, Stamp, Words};
-pub use snapshot::{Ancestor, FreeIds, HierarchyNeeds, Needs, Snapshot, needs, needs_hierarchy};
+pub use snapshot::{Ancestor, FreeIds, HierarchyNeeds, Needs, Plain, Snapshot, needs, needs_hierarchy};
 pub use values::{
     EffectiveValue, Numbered, NumberedPage, Origin, OwnValues, Parts, RawPart, RawPartValue, RawValue,
     ValueOutcome, ValuePatch, ValueWrite, effective,

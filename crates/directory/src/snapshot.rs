@@ -4,20 +4,24 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::batch::{Batch, Intent, Reach, key_of};
 use crate::clock::IdSource;
-use crate::directive::{LookupKey, ParentKey, Patch};
+use crate::directive::{Directive, LookupKey, ParentKey, Patch};
 use crate::model::{
-    Address, AddressId, AttributeDefinition, AttributeKey, ExternalReference, Group, GroupId, ReferenceKey,
+    Address, AddressId, AttributeDefinition, AttributeKey, Description, ExternalReference, Group, GroupId,
+    Name, PhotoUrl, ReferenceKey, Source,
 };
 use crate::plan::{targets, under_terms};
 use crate::values::OwnValues;
 
 /// The first look: which groups the batch speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Needs {
-    /// Keys to look up, each once, in no particular order: of the records themselves and of parents.
+pub struct Needs<'b> {
+    /// Keys to look up, each once, in no particular order: of parents, and of the records that are not in `plain`.
     pub keys: Vec<LookupKey>,
-    /// The keys that records are known by: for these, similar stored references are wanted too.
+    /// Those of the keys that records are known by: for these, similar stored references are wanted too.
     pub own_keys: HashSet<LookupKey>,
+    /// Records of which it may be enough to know that nothing changes. What an engine does not tell of them in
+    /// [`Snapshot::alike`] is wanted as of own keys.
+    pub plain: Vec<Plain<'b>>,
     /// How many ids may be assigned.
     pub fresh_ids: usize,
     /// Attributes that records hold values of, by the keys of these records. Wanted are their definitions, and
@@ -25,6 +29,83 @@ pub struct Needs {
     pub values: BTreeMap<LookupKey, BTreeSet<AttributeKey>>,
     /// Those of the keys whose groups' addresses are wanted.
     pub addresses_of: HashSet<LookupKey>,
+}
+
+/// A record that says all there is to say of a plain group: one reference, no details. Where a group is stored just
+/// like this, nothing but its id is wanted. What the record leaves out is taken to be empty: where it is not, the
+/// group is not like it, and is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plain<'b> {
+    /// Its place in the batch.
+    pub record: usize,
+    /// Its key: by a reference, and no record's parent.
+    pub key: &'b LookupKey,
+    /// The key's text.
+    pub reference_key: &'b ReferenceKey,
+    /// The system that the key is of; `None` where it is not named.
+    pub source: Option<&'b Source>,
+    /// Its name.
+    pub name: &'b Name,
+    /// Its description.
+    pub description: Option<&'b Description>,
+    /// The key of its parent, which is one of [`Needs::keys`]; `None` for a root.
+    pub parent: Option<&'b LookupKey>,
+    /// Its picture.
+    pub photo_url: Option<&'b PhotoUrl>,
+}
+
+impl<'b> Plain<'b> {
+    fn of(record: usize, directive: &'b Directive) -> Option<Self> {
+        let says_more = !(directive.details.is_none()
+            && directive.parent_too.is_none()
+            && directive.references.is_empty()
+            && directive.values.is_empty()
+            && directive.addresses.is_empty());
+        let (key, source) = match &directive.key {
+            LookupKey::Key(key) => (key, directive.source.as_ref()),
+            LookupKey::Reference(reference) if directive.source.is_none() => {
+                (&reference.key, Some(&reference.source))
+            }
+            LookupKey::Reference(_) | LookupKey::Id(_) | LookupKey::New => return None,
+        };
+        let parent = match &directive.parent {
+            Patch::Set(ParentKey::Key(parent)) => Some(parent),
+            Patch::Set(ParentKey::Unmatchable { .. }) => return None,
+            Patch::Keep | Patch::Clear => None,
+        };
+        let name = directive.name.as_ref().filter(|_| !says_more)?;
+        Some(Self {
+            record,
+            key: &directive.key,
+            reference_key: key,
+            source,
+            name,
+            description: set(&directive.description),
+            parent,
+            photo_url: set(&directive.photo_url),
+        })
+    }
+}
+
+const fn set<T>(patch: &Patch<T>) -> Option<&T> {
+    match patch {
+        Patch::Set(value) => Some(value),
+        Patch::Keep | Patch::Clear => None,
+    }
+}
+
+impl Needs<'_> {
+    /// The same for an engine that looks at everything: no record is plain.
+    #[must_use]
+    pub fn in_full(self) -> Needs<'static> {
+        let Self { mut keys, mut own_keys, plain, fresh_ids, values, addresses_of } = self;
+        for record in plain {
+            if own_keys.insert(record.key.clone()) {
+                keys.push(record.key.clone());
+            }
+        }
+        Needs { keys, own_keys, plain: Vec::new(), fresh_ids, values, addresses_of }
+    }
 }
 
 /// The second look, at the tree around the groups that may move or get children.
@@ -76,6 +157,10 @@ pub struct Snapshot {
     pub matches: HashMap<LookupKey, Vec<GroupId>>,
     /// Every group named in `matches`.
     pub groups: HashMap<GroupId, Group>,
+    /// For each record of the batch, the id of the group that is stored just as the record, one of
+    /// [`Needs::plain`], says: it lives, and it is the only one that the record's key means. Empty, or as many as
+    /// records. Nothing else is told of such a group because of that record.
+    pub alike: Vec<Option<GroupId>>,
     /// For own keys that mean no group: stored references with the same folded key, if any, in order.
     pub similar: HashMap<LookupKey, Vec<ExternalReference>>,
     /// At least as many as `fresh_ids` asked for.
@@ -105,6 +190,11 @@ impl Snapshot {
         self.matches.get(key).map_or(&[], Vec::as_slice)
     }
 
+    /// The group that is stored just as this record says, as far as that is known.
+    pub(crate) fn alike(&self, record: usize) -> Option<GroupId> {
+        self.alike.get(record).copied().flatten()
+    }
+
     /// The addresses of a group.
     pub(crate) fn addresses(&self, group: GroupId) -> &[Address] {
         self.addresses.get(&group).map_or(&[], Vec::as_slice)
@@ -112,16 +202,59 @@ impl Snapshot {
 }
 
 /// What the plan of this batch must look at first.
-pub fn needs(batch: &Batch) -> Needs {
-    let keys = batch.records.iter().filter_map(key_of).filter(|key| **key != LookupKey::New);
-    let named: HashSet<LookupKey> = keys.cloned().collect();
-    let with_addresses = batch.records.iter().flatten().filter(|directive| !directive.addresses.is_empty());
+pub fn needs(batch: &Batch) -> Needs<'_> {
+    let directives = || batch.records.iter().flatten();
+    let with_addresses = directives().filter(|directive| !directive.addresses.is_empty());
     let addresses_of = with_addresses.map(|directive| directive.key.clone()).collect();
-    let (keys, values) = (with_parents(batch, &named), values_asked_for(batch));
-    if batch.intent != Intent::Upsert {
-        return Needs { keys, values, addresses_of, ..Needs::default() };
+    let (parents, claimed) = (parents(batch), claimed(batch));
+    // A key that somebody else claims is one more that may mean its group.
+    let may_be_plain = batch.intent == Intent::Upsert
+        && batch.expected.is_none()
+        && !batch.terms.suppress()
+        && claimed.is_empty();
+    let mut needs = Needs { values: values_asked_for(batch), addresses_of, ..Needs::default() };
+    let mut named: HashSet<&LookupKey> = HashSet::new();
+    for (index, record) in batch.records.iter().enumerate() {
+        let plain = record.as_ref().ok().filter(|_| may_be_plain).and_then(|it| Plain::of(index, it));
+        match (plain.filter(|plain| !parents.contains(plain.key)), key_of(record)) {
+            (Some(plain), _) => needs.plain.push(plain),
+            (None, Some(key)) if *key != LookupKey::New && named.insert(key) => needs.keys.push(key.clone()),
+            (None, _) => {}
+        }
     }
-    Needs { keys, own_keys: named, fresh_ids: batch.records.len(), values, addresses_of }
+    needs.keys.extend(parents.iter().filter(|key| !named.contains(*key)).copied().cloned());
+    let unknown = |key: &LookupKey| !named.contains(key) && !parents.contains(key);
+    needs.keys.extend(claimed.into_iter().filter(unknown));
+    if batch.intent == Intent::Upsert {
+        needs.own_keys = named.into_iter().cloned().collect();
+        needs.fresh_ids = batch.records.len();
+    }
+    needs
+}
+
+/// The keys of the parents that records ask for.
+fn parents(batch: &Batch) -> HashSet<&LookupKey> {
+    let mut parents = HashSet::new();
+    // Neighbours often have one parent.
+    let mut last = None;
+    for directive in batch.records.iter().flatten() {
+        let parent = match &directive.parent {
+            Patch::Set(ParentKey::Key(key)) => Some(key),
+            Patch::Set(ParentKey::Unmatchable { .. }) | Patch::Keep | Patch::Clear => None,
+        };
+        if parent != last {
+            parents.extend(parent);
+            last = parent;
+        }
+        parents.extend(&directive.parent_too);
+    }
+    parents
+}
+
+/// The keys of the references that records add.
+fn claimed(batch: &Batch) -> HashSet<LookupKey> {
+    let claimed = batch.records.iter().flatten().flat_map(|directive| &directive.references);
+    claimed.cloned().map(LookupKey::Reference).collect()
 }
 
 fn values_asked_for(batch: &Batch) -> BTreeMap<LookupKey, BTreeSet<AttributeKey>> {
@@ -133,27 +266,6 @@ fn values_asked_for(batch: &Batch) -> BTreeMap<LookupKey, BTreeSet<AttributeKey>
         asked.entry(directive.key.clone()).or_default().extend(attributes);
     }
     asked
-}
-
-/// The keys of the records, and those of the parents they ask for.
-fn with_parents(batch: &Batch, own_keys: &HashSet<LookupKey>) -> Vec<LookupKey> {
-    let mut keys: Vec<LookupKey> = own_keys.iter().cloned().collect();
-    let mut known: HashSet<&LookupKey> = HashSet::new();
-    for directive in batch.records.iter().flatten() {
-        let parent = match &directive.parent {
-            Patch::Set(ParentKey::Key(key)) => Some(key),
-            Patch::Set(ParentKey::Unmatchable { .. }) | Patch::Keep | Patch::Clear => None,
-        };
-        for key in parent.into_iter().chain(&directive.parent_too) {
-            if !own_keys.contains(key) && known.insert(key) {
-                keys.push(key.clone());
-            }
-        }
-    }
-    let claimed = batch.records.iter().flatten().flat_map(|directive| &directive.references);
-    let claimed: HashSet<LookupKey> = claimed.cloned().map(LookupKey::Reference).collect();
-    keys.extend(claimed.into_iter().filter(|key| !own_keys.contains(key) && !known.contains(key)));
-    keys
 }
 
 /// What the plan of this batch must look at next, given the answer to [`needs`]. Empty when no record
@@ -175,7 +287,8 @@ fn around_what_moves(batch: &Batch, seen: &Snapshot) -> HierarchyNeeds {
     let mut ancestors: HashSet<GroupId> = HashSet::new();
     let mut movers: HashSet<GroupId> = HashSet::new();
     let added = added(batch, seen);
-    for directive in batch.records.iter().flatten() {
+    for (index, record) in batch.records.iter().enumerate() {
+        let Some(directive) = record.as_ref().ok().filter(|_| seen.alike(index).is_none()) else { continue };
         let wanted = match &directive.parent {
             Patch::Keep | Patch::Set(ParentKey::Unmatchable { .. }) => continue,
             Patch::Clear => &[],

@@ -36,6 +36,8 @@ pub enum Write {
     Update {
         /// Which group.
         id: GroupId,
+        /// The first of its references from now on.
+        first: Option<ExternalReference>,
         /// All it holds from now on.
         content: Content,
         /// A reference that is replaced: the stored one, and the one that takes its place.

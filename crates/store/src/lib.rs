@@ -8,6 +8,7 @@
 pub mod cluster;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod content_hash;
 pub mod copying;
 mod details;
 pub mod digest;
@@ -115,7 +116,7 @@ pub trait Reader: moving::Export {
     /// The tenant's revision, 0 before its first write.
     fn revision(&mut self, tenant: TenantId) -> Result<i64, StoreError>;
     /// The first look of a plan. A tenant that does not exist is an empty one.
-    fn load(&mut self, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError>;
+    fn load(&mut self, tenant: TenantId, needs: &Needs<'_>) -> Result<Snapshot, StoreError>;
     /// The second look: adds the tree around some groups to a snapshot of the same moment.
     fn load_hierarchy(
         &mut self,

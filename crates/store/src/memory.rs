@@ -158,7 +158,8 @@ impl Reader for State {
         Ok(self.tenants.get(&tenant).map_or(0, |found| found.tenant.revision))
     }
 
-    fn load(&mut self, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError> {
+    fn load(&mut self, tenant: TenantId, needs: &Needs<'_>) -> Result<Snapshot, StoreError> {
+        let needs = &needs.clone().in_full();
         let mut seen = Snapshot { revision: self.revision(tenant)?, ..Snapshot::default() };
         for key in &needs.keys {
             let meant: Vec<&Group> = self.groups(tenant).filter(|group| is_meant(group, key)).collect();
@@ -519,7 +520,7 @@ impl TenantState {
                     Some(_) => Err(conflict(*id, "is stored already")),
                 }
             }
-            Write::Update { id, content, reference, added, values, addresses } => {
+            Write::Update { id, content, reference, added, values, addresses, .. } => {
                 self.attributes.write(*id, values)?;
                 self.addresses.apply(*id, addresses)?;
                 let old = self.groups.get(id).ok_or_else(|| conflict(*id, "is not stored"))?;

@@ -1,8 +1,6 @@
 //! References as the engines with SQL find them: by the number of their folded key, then by their texts.
 
-use std::collections::HashSet;
-
-use directory::{ExternalReference, GroupId, LookupKey, ReferenceKey, Snapshot, Source};
+use directory::{ExternalReference, GroupId, LookupKey, Needs, ReferenceKey, Snapshot, Source};
 
 /// How many similar references a record is told about.
 const MOST_SIMILAR: usize = 3;
@@ -49,6 +47,21 @@ pub(crate) fn is_meant(lookup: &LookupKey, found: &RowReference<'_>) -> bool {
     }
 }
 
+/// Whose key is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// A record's own: what is like it is wanted too.
+    Record,
+    /// Another group's that a record speaks of.
+    Other,
+}
+
+impl Whose {
+    pub(crate) fn of(key: &LookupKey, needs: &Needs<'_>) -> Self {
+        if needs.own_keys.contains(key) { Self::Record } else { Self::Other }
+    }
+}
+
 /// What one probe found.
 #[derive(Default)]
 pub(crate) struct Probed {
@@ -76,12 +89,12 @@ impl Probed {
     }
 
     /// Puts it into a snapshot: similar references for keys that records are known by and that mean nothing.
-    pub(crate) fn enter(mut self, lookup: &LookupKey, own_keys: &HashSet<LookupKey>, seen: &mut Snapshot) {
+    pub(crate) fn enter(mut self, lookup: &LookupKey, whose: Whose, seen: &mut Snapshot) {
         if !self.ids.is_empty() {
             self.ids.sort_unstable();
             self.ids.dedup();
             seen.matches.insert(lookup.clone(), self.ids);
-        } else if !self.similar.is_empty() && own_keys.contains(lookup) {
+        } else if !self.similar.is_empty() && whose == Whose::Record {
             self.similar.sort_unstable();
             self.similar.truncate(MOST_SIMILAR);
             seen.similar.insert(lookup.clone(), self.similar);

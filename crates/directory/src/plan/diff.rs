@@ -22,6 +22,7 @@ pub(super) fn ids(
         let directive = record.as_ref().ok().filter(|_| resolution.is_good(index))?;
         match (resolution.records[index].target, &directive.key) {
             (Target::Stored(group), _) => Some(group.id),
+            (Target::Alike(id), _) => Some(id),
             (Target::New, LookupKey::Id(id)) => Some(*id),
             (Target::New, _) => Some(source.next_id()),
             (Target::Unwanted | Target::Unknown, _) => None,
@@ -66,6 +67,7 @@ pub(super) fn diff(
 ) -> (Option<Write>, RecordOutcome) {
     match (target, id, &directive.name) {
         (Target::Stored(group), ..) => update(directive, group, parent, beside, seen),
+        (Target::Alike(id), ..) => (None, RecordOutcome::of(RecordResult::Unchanged { id })),
         (Target::New, Some(id), name) => {
             let content = Content {
                 // Resolve saw to it that there is one where one is needed.
@@ -151,8 +153,13 @@ fn update(
         .map(|(from, to)| Warning::SourceChanged { from: from.clone(), to: to.clone() });
     let warnings = warnings.collect();
     let result = RecordResult::Updated { id: group.id, changes };
+    let first = match (&reference, group.references.first()) {
+        (Some((from, to)), Some(first)) if from == first => Some(to),
+        (_, first) => first.or(added.first()),
+    };
+    let (id, first) = (group.id, first.cloned());
     let (values, addresses) = (values.writes, addresses.writes);
-    let write = Write::Update { id: group.id, content, reference, added, values, addresses };
+    let write = Write::Update { id, first, content, reference, added, values, addresses };
     (Some(write), RecordOutcome { warnings, ..told(result) })
 }
 

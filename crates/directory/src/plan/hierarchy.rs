@@ -79,7 +79,7 @@ fn place(
     let stored = match resolution.records[index].target {
         Target::Stored(group) => Some(group),
         Target::New | Target::Unknown => None,
-        Target::Unwanted => return Ok(Placement::Same),
+        Target::Alike(_) | Target::Unwanted => return Ok(Placement::Same),
     };
     let key = match &directive.parent {
         Patch::Keep if stored.is_some() => return Ok(Placement::Same),
@@ -203,7 +203,7 @@ impl Forest {
             let node = match resolved.target {
                 Target::New => Some(index),
                 Target::Stored(group) => node_of.get(&group.id).copied(),
-                Target::Unwanted | Target::Unknown => None,
+                Target::Alike(_) | Target::Unwanted | Target::Unknown => None,
             };
             if !resolved.failures.is_empty() {
                 forest.unsettled.push(index);
@@ -217,7 +217,7 @@ impl Forest {
                     Placement::Stored(parent) => node_of.get(parent).copied(),
                     Placement::Created(parent) => match resolution.records[*parent].target {
                         Target::Stored(group) => node_of.get(&group.id).copied(),
-                        Target::New | Target::Unwanted | Target::Unknown => Some(*parent),
+                        Target::Alike(_) | Target::New | Target::Unwanted | Target::Unknown => Some(*parent),
                     },
                 };
                 if let Placement::Created(parent) = placement {

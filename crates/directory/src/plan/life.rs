@@ -25,7 +25,7 @@ pub(crate) fn targets(batch: &Batch, seen: &Snapshot) -> Vec<GroupId> {
 fn changing<'a>(resolution: &Resolution<'a>, index: usize, archived: bool) -> Option<&'a Group> {
     match resolution.records[index].target {
         Target::Stored(group) if resolution.is_good(index) && group.is_archived() == archived => Some(group),
-        Target::Stored(_) | Target::New | Target::Unwanted | Target::Unknown => None,
+        Target::Stored(_) | Target::Alike(_) | Target::New | Target::Unwanted | Target::Unknown => None,
     }
 }
 
@@ -155,7 +155,7 @@ fn finish(
             RecordOutcome::of(result)
         }
         // A good record of this kind means a stored group: resolve saw to it.
-        Target::Stored(_) | Target::New | Target::Unwanted | Target::Unknown => {
+        Target::Stored(_) | Target::Alike(_) | Target::New | Target::Unwanted | Target::Unknown => {
             RecordOutcome::of(RecordResult::Failed(resolved.failures))
         }
     });

@@ -16,6 +16,8 @@ use crate::snapshot::Snapshot;
 pub(super) enum Target<'a> {
     /// A stored group, archived or not.
     Stored(&'a Group),
+    /// A stored group that lives and is just as the record says.
+    Alike(GroupId),
     /// None is stored: the record would create it.
     New,
     /// None is stored, and the batch creates none.
@@ -29,6 +31,7 @@ impl Target<'_> {
     pub(super) fn id(self) -> Option<GroupId> {
         match self {
             Self::Stored(group) => Some(group.id),
+            Self::Alike(id) => Some(id),
             Self::New | Self::Unwanted | Self::Unknown => None,
         }
     }
@@ -43,6 +46,13 @@ pub(super) struct Resolved<'a> {
     pub(super) values: Vec<Result<Judged, Failure>>,
     /// What its entries of addresses come to.
     pub(super) addresses: addresses::Settled<'a>,
+}
+
+impl<'a> Resolved<'a> {
+    /// Nothing is wrong with it, and it has nothing beside its group's own fields.
+    fn good(target: Target<'a>) -> Self {
+        Self { target, failures: Vec::new(), values: Vec::new(), addresses: addresses::Settled::default() }
+    }
 }
 
 /// What is known of all records.
@@ -68,7 +78,7 @@ impl Resolution<'_> {
 
 pub(super) fn resolve<'a>(batch: &Batch, seen: &'a Snapshot) -> Resolution<'a> {
     let mut records: Vec<Resolved<'a>> =
-        batch.records.iter().map(|record| resolve_one(record, batch, seen)).collect();
+        (0..batch.records.len()).map(|index| resolve_one(index, batch, seen)).collect();
     reject_duplicates(batch, &mut records);
     for (record, resolved) in batch.records.iter().zip(&mut records) {
         if resolved.failures.is_empty() {
@@ -98,7 +108,7 @@ fn settle_addresses<'a>(record: &Record, resolved: &mut Resolved<'a>, batch: &Ba
         _ if entries.is_empty() => return,
         Target::Stored(group) => seen.addresses(group.id),
         Target::New => &[],
-        Target::Unwanted | Target::Unknown => return,
+        Target::Alike(_) | Target::Unwanted | Target::Unknown => return,
     };
     resolved.addresses = addresses::settle(entries, stored);
     if !batch.terms.entries_apart {
@@ -142,7 +152,11 @@ fn reject_claims(
 }
 
 /// The target, and classes 1–3: all faults of the record together, the main one first.
-fn resolve_one<'a>(record: &Record, batch: &Batch, seen: &'a Snapshot) -> Resolved<'a> {
+fn resolve_one<'a>(index: usize, batch: &Batch, seen: &'a Snapshot) -> Resolved<'a> {
+    if let Some(id) = seen.alike(index) {
+        return Resolved::good(Target::Alike(id));
+    }
+    let record = &batch.records[index];
     let target = match key_of(record).map(|key| seen.matches(key)) {
         Some([]) if batch.terms.no_create && batch.intent == Intent::Upsert => Target::Unwanted,
         Some([]) => Target::New,
@@ -166,7 +180,7 @@ fn resolve_one<'a>(record: &Record, batch: &Batch, seen: &'a Snapshot) -> Resolv
         failures.extend(values.iter().filter_map(|judged| judged.as_ref().err().cloned()));
     }
     failures.sort_by_key(Failure::code);
-    Resolved { target, failures, values, addresses: addresses::Settled::default() }
+    Resolved { failures, values, ..Resolved::good(target) }
 }
 
 /// What two records have in common when they mean one group.
@@ -183,10 +197,7 @@ fn reject_duplicates(batch: &Batch, records: &mut [Resolved<'_>]) {
     let mut shared: HashMap<usize, Vec<usize>> = HashMap::new();
     for (index, record) in batch.records.iter().enumerate() {
         let Some(key) = key_of(record) else { continue };
-        let identity = match records[index].target {
-            Target::Stored(group) => Identity::Stored(group.id),
-            Target::New | Target::Unwanted | Target::Unknown => Identity::Key(key),
-        };
+        let identity = records[index].target.id().map_or(Identity::Key(key), Identity::Stored);
         let start = *first.entry(identity).or_insert(index);
         if start != index {
             shared.entry(start).or_insert_with(|| vec![start]).push(index);
@@ -219,7 +230,7 @@ fn unfit_match(record: &Record, target: Target<'_>, batch: &Batch, seen: &Snapsh
         _ if batch.expected.as_ref().is_some_and(|expected| !is_met(expected, target)) => {
             Some(Failure::PreconditionFailed)
         }
-        Target::Stored(_) | Target::New | Target::Unwanted => None,
+        Target::Stored(_) | Target::Alike(_) | Target::New | Target::Unwanted => None,
     }
 }
 
@@ -238,7 +249,7 @@ fn creators(batch: &Batch, records: &[Resolved<'_>]) -> HashMap<LookupKey, Vec<u
         let found_by = match records[index].target {
             Target::New if batch.intent == Intent::Upsert => keys_of_created(key, record),
             Target::Stored(group) => keys_of_added(record, group),
-            Target::New | Target::Unwanted | Target::Unknown => continue,
+            Target::Alike(_) | Target::New | Target::Unwanted | Target::Unknown => continue,
         };
         for found_by in found_by {
             let known = creators.entry(found_by).or_default();

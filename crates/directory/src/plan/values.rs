@@ -45,7 +45,7 @@ pub(super) fn judge(
     let nothing = OwnValues::default();
     let own = match target {
         Target::Stored(group) => seen.values.get(&group.id).unwrap_or(&nothing),
-        Target::New | Target::Unwanted | Target::Unknown => &nothing,
+        Target::Alike(_) | Target::New | Target::Unwanted | Target::Unknown => &nothing,
     };
     let mut judged: Vec<Result<Judged, Failure>> = directive
         .values

@@ -48,7 +48,7 @@ pub(crate) fn attributes() -> Vec<AttributeDefinition> {
 }
 
 /// Adds what the batch needs of attributes to a snapshot.
-pub(crate) fn look(world: &World, needs: &Needs, seen: &mut Snapshot) {
+pub(crate) fn look(world: &World, needs: &Needs<'_>, seen: &mut Snapshot) {
     for (key, attributes) in &needs.values {
         let groups = world.find(key);
         for attribute in attributes {

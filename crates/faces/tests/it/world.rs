@@ -29,7 +29,7 @@ fn outcome(batch: &Batch) -> Outcome {
 
 fn see(batch: &Batch) -> Snapshot {
     let stored = stored();
-    let needs = directory::needs(batch);
+    let needs = directory::needs(batch).in_full();
     let mut seen = Snapshot { revision: 1, free_ids: FreeIds(vec![(100, 100_000)]), ..Snapshot::default() };
     for key in needs.keys {
         let is_meant = |group: &&Group| group.references.iter().any(|stored| means(&key, group.id, stored));

@@ -78,9 +78,9 @@ pub(super) fn creating(group: i64, writes: Vec<AddressWrite>) -> Write {
 
 pub(super) fn updating(group: i64, writes: Vec<AddressWrite>) -> Write {
     match update(group, "name", None) {
-        Write::Update { id, content, reference, added, .. } => {
+        Write::Update { id, first, content, reference, added, .. } => {
             let values = Vec::new();
-            Write::Update { id, content, reference, added, values, addresses: writes }
+            Write::Update { id, first, content, reference, added, values, addresses: writes }
         }
         other => other,
     }

@@ -92,11 +92,11 @@ fn write(
     parent: Option<i64>,
     values: Vec<ValueWrite>,
 ) -> Result<i64, StoreError> {
-    let Write::Update { id, content, reference, added, .. } = update(group, "name", parent) else {
+    let Write::Update { id, first, content, reference, added, .. } = update(group, "name", parent) else {
         unreachable!("an update")
     };
     let addresses = Vec::new();
-    desk.apply(tenant, 5, &[Write::Update { id, content, reference, added, values, addresses }])
+    desk.apply(tenant, 5, &[Write::Update { id, first, content, reference, added, values, addresses }])
 }
 
 const ALL: NumberedPage = NumberedPage { skip: 0, limit: 1000 };

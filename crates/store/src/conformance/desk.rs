@@ -221,6 +221,7 @@ pub(super) fn below(parent: i64, number: i64) -> Write {
 pub(super) fn update(number: i64, name: &str, parent: Option<i64>) -> Write {
     Write::Update {
         id: id(number),
+        first: None,
         content: content(name, parent),
         reference: None,
         added: Vec::new(),
@@ -234,6 +235,7 @@ pub(super) fn rename(number: i64, from: (&str, &str), to: (&str, &str)) -> Write
     let reference = Some((reference(from.0, from.1), reference(to.0, to.1)));
     Write::Update {
         id: id(number),
+        first: None,
         content: content("name", None),
         reference,
         added: Vec::new(),

@@ -11,6 +11,7 @@ mod ids;
 mod leases;
 mod lives;
 pub mod moving;
+mod plain;
 mod reading;
 mod references;
 mod runs;
@@ -40,6 +41,7 @@ type Case = (&'static str, fn(&Desk));
 const SUITE: &[&[Case]] = &[
     identity::CASES,
     references::CASES,
+    plain::CASES,
     addresses::CASES,
     ids::CASES,
     tenants::CASES,

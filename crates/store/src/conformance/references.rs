@@ -63,12 +63,16 @@ fn added(desk: &Desk) {
     let tenant = desk.tenant("a");
     desk.apply(tenant, 2, &[create(1, &[]), create(2, &[("S", "B")])]).expect("applied");
     let add = |number: i64, pairs: &[(&str, &str)]| {
-        let Write::Update { id, content, .. } = update(number, "name", None) else {
+        let Write::Update { id, first, content, .. } = update(number, "name", None) else {
             unreachable!("an update")
         };
         let added = pairs.iter().map(|(source, key)| reference(source, key)).collect();
         let (values, addresses) = (Vec::new(), Vec::new());
-        desk.apply(tenant, 3, &[Write::Update { id, content, reference: None, added, values, addresses }])
+        desk.apply(
+            tenant,
+            3,
+            &[Write::Update { id, first, content, reference: None, added, values, addresses }],
+        )
     };
     add(1, &[("S", "A"), ("T", "A")]).expect("applied");
     add(2, &[("T", "C")]).expect("applied");

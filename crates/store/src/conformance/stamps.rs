@@ -74,6 +74,7 @@ fn fields(desk: &Desk) {
         };
         let update = Write::Update {
             id: id(2),
+            first: None,
             content: next,
             reference: None,
             added: Vec::new(),

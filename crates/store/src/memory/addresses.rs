@@ -28,7 +28,7 @@ impl Addresses {
         wanted.map(|(_, address)| address.clone()).collect()
     }
 
-    pub(super) fn see(&self, needs: &Needs, into: &mut Snapshot) {
+    pub(super) fn see(&self, needs: &Needs<'_>, into: &mut Snapshot) {
         into.next_address = self.next;
         for id in needs.addresses_of.iter().filter_map(|key| into.matches.get(key)).flatten() {
             let found = self.of(*id, None);

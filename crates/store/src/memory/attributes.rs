@@ -27,7 +27,7 @@ impl Attributes {
         })
     }
 
-    pub(super) fn look(&self, needs: &Needs, seen: &mut Snapshot) {
+    pub(super) fn look(&self, needs: &Needs<'_>, seen: &mut Snapshot) {
         for (key, attributes) in &needs.values {
             let group = seen.matches.get(key).filter(|found| found.len() == 1).map(|found| found[0]);
             for attribute in attributes {

@@ -16,6 +16,7 @@ use super::load::below;
 use super::tenants::{self, Counters};
 use super::{addresses, attributes};
 use crate::StoreError;
+use crate::content_hash;
 use crate::details::stored_details;
 use crate::fold::fold;
 
@@ -120,16 +121,17 @@ impl<'t> Turn<'t> {
             for text in [language, company, department, office, notes, options] {
                 row.text(text);
             }
+            row.number(content_hash::of_stored(*first, content));
         });
     }
 
     fn update(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
         let updates = writes.iter().filter_map(|write| match write {
-            Write::Update { id, content, .. } => Some((id, content)),
+            Write::Update { id, first, content, .. } => Some((id, first.as_ref(), content)),
             _ => None,
         });
         let mut table = columns::updates();
-        for (id, content) in updates {
+        for (id, first, content) in updates {
             let texts = details(content.details.as_deref());
             table.row(|row| {
                 row.number(Some(id.get()));
@@ -140,6 +142,7 @@ impl<'t> Turn<'t> {
                 for text in texts {
                     row.text(text);
                 }
+                row.number(content_hash::of_stored(first, content));
             });
         }
         self.change(&table, include_str!("sql/groups_update.sql"), "a group is not stored")

@@ -165,13 +165,13 @@ use Kind::{Number, Small, Text as Words};
 /// Groups: all but what they are archived at.
 pub(super) fn groups<'v>(capacity: usize) -> Columns<'v> {
     let identity = [Number, Number, Words, Words, Number, Words, Words, Words, Number, Number, Number];
-    Columns::new(&[&identity[..], &[Words; 6]].concat(), capacity)
+    Columns::new(&[&identity[..], &[Words; 6], &[Number]].concat(), capacity)
 }
 
 /// Groups with all that they are.
 pub(super) fn moved<'v>(capacity: usize) -> Columns<'v> {
     let identity = [Number, Number, Words, Words, Number, Words, Words, Words];
-    Columns::new(&[&identity[..], &[Number; 4], &[Words; 6]].concat(), capacity)
+    Columns::new(&[&identity[..], &[Number; 4], &[Words; 6], &[Number]].concat(), capacity)
 }
 
 /// Groups, attributes, languages and values.
@@ -181,7 +181,7 @@ pub(super) fn values<'v>() -> Columns<'v> {
 
 /// What replaces the content of groups.
 pub(super) fn updates<'v>() -> Columns<'v> {
-    Columns::new(&[&[Number, Number, Words, Words, Words][..], &[Words; 6]].concat(), 0)
+    Columns::new(&[&[Number, Number, Words, Words, Words][..], &[Words; 6], &[Number]].concat(), 0)
 }
 
 /// Groups and references that they have.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use directory::{
     AddressId, Ancestor, ExternalReference, Failure as PlanFailure, GroupId, HierarchyNeeds, LookupKey,
-    Needs, ReferenceKey, Snapshot, TenantId,
+    Needs, Plain, ReferenceKey, Snapshot, TenantId,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -15,16 +15,17 @@ use super::rows::{self, Rows};
 use super::tenants::Counters;
 use super::{addresses, attributes};
 use crate::StoreError;
+use crate::content_hash::{self, Glance};
 use crate::fold::fold;
 use crate::free_ids::free_ids;
-use crate::references::{Probed, RowReference, SharedTexts, is_meant};
+use crate::references::{Probed, RowReference, SharedTexts, Whose, is_meant};
 
 /// More levels than any depth limit allows: the stored tree runs in a circle.
 const MOST_LEVELS: i32 = 1 << 16;
 
-pub(super) fn load(link: &mut Link, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError> {
-    let probes = Probes::of(needs);
-    let Looked { counters, mut by_fold, by_id, first_taken } = look(link, tenant, needs, &probes)?;
+pub(super) fn load(link: &mut Link, tenant: TenantId, needs: &Needs<'_>) -> Result<Snapshot, StoreError> {
+    let mut probes = Probes::of(needs);
+    let Looked { counters, by_fold, hashes, by_id, first_taken } = look(link, tenant, needs, &probes)?;
     let mut seen = Snapshot { revision: counters.revision, ..Snapshot::default() };
     seen.matches.reserve(needs.keys.len());
     seen.groups.reserve(needs.keys.len());
@@ -34,16 +35,25 @@ pub(super) fn load(link: &mut Link, tenant: TenantId, needs: &Needs) -> Result<S
         None => taken_from(link, tenant, id),
     })?;
     let mut extra = Extra::default();
-    if counters.extra_refs > 0 {
-        extra.look(link, tenant, &probes.folds)?;
-    }
-    let mut look = Look { needs, rows: Rows::default(), seen };
+    let mut look = Look { rows: Rows::default(), seen };
     look.at_ids(&by_id, &probes)?;
-    for group in &extra.groups {
-        look.add(group, None)?;
+    let unsettled = if counters.extra_refs > 0 {
+        // A second reference of some group may be like the key of a plain record.
+        extra.look(link, tenant, &probes.every_fold())?;
+        for group in &extra.groups {
+            look.add(group, None)?;
+        }
+        look.at_references(&by_fold, &extra, &probes.references)?;
+        std::mem::take(&mut probes.plain)
+    } else {
+        look.at_references(&by_fold, &extra, &probes.references)?;
+        look.at_plain(needs, &probes.plain, &hashes)?
+    };
+    if !unsettled.is_empty() {
+        let probes: Vec<Probe<'_>> = unsettled.iter().map(Probe::of_plain).collect();
+        look.at_references(&rows_of(link, tenant, &probes)?, &extra, &probes)?;
     }
-    look.at_references(&mut by_fold, &extra, &probes)?;
-    let mut seen = look.seen;
+    let mut seen = look.finish();
     if counters.extra_refs > 0 {
         add_references(link, tenant, &mut seen)?;
     }
@@ -63,25 +73,82 @@ pub(super) fn load(link: &mut Link, tenant: TenantId, needs: &Needs) -> Result<S
 /// What is looked for, in the order of the indexes.
 struct Probes<'n> {
     ids: Vec<(i64, GroupId, &'n LookupKey)>,
-    references: Vec<(i64, &'n LookupKey, &'n ReferenceKey)>,
-    /// Each once.
+    references: Vec<Probe<'n>>,
+    /// Those of the references, each once.
     folds: Vec<i64>,
+    plain: Vec<(i64, &'n Plain<'n>)>,
+}
+
+/// A look for the groups with a reference.
+struct Probe<'n> {
+    fold: i64,
+    lookup: &'n LookupKey,
+    key: &'n ReferenceKey,
+    whose: Whose,
+}
+
+impl<'n> Probe<'n> {
+    fn of_plain(&(fold, plain): &(i64, &'n Plain<'n>)) -> Self {
+        Self { fold, lookup: plain.key, key: plain.reference_key, whose: Whose::Record }
+    }
+}
+
+/// The groups with references that fold like these, by the numbers of the references.
+fn rows_of(
+    link: &mut Link,
+    tenant: TenantId,
+    probes: &[Probe<'_>],
+) -> Result<HashMap<i64, Vec<Row>>, StoreError> {
+    let folds = folds(probes.iter().map(|probe| probe.fold));
+    let values = [(&tenant.0 as _, Type::INT8), (&folds as _, Type::INT8_ARRAY)];
+    by_number(link.rows(include_str!("sql/by_fold.sql"), &values)?, rows::BEHIND)
+}
+
+/// Each number once; they ascend.
+fn folds(ascending: impl Iterator<Item = i64>) -> Vec<i64> {
+    let mut folds: Vec<i64> = ascending.collect();
+    folds.dedup();
+    folds
+}
+
+fn by_number(rows: Vec<Row>, column: usize) -> Result<HashMap<i64, Vec<Row>>, StoreError> {
+    let mut found: HashMap<i64, Vec<Row>> = HashMap::with_capacity(rows.len());
+    for row in rows {
+        found.entry(row.try_get(column)?).or_default().push(row);
+    }
+    Ok(found)
 }
 
 impl<'n> Probes<'n> {
-    fn of(needs: &'n Needs) -> Self {
+    fn of(needs: &'n Needs<'n>) -> Self {
         let (mut ids, mut references) = (Vec::new(), Vec::with_capacity(needs.keys.len()));
         for key in &needs.keys {
             match key {
                 LookupKey::Id(id) => ids.push((id.get(), *id, key)),
-                _ => references.extend(key.reference_key().map(|text| (fold(text), key, text))),
+                _ => references.extend(key.reference_key().map(|text| Probe {
+                    fold: fold(text),
+                    lookup: key,
+                    key: text,
+                    whose: Whose::of(key, needs),
+                })),
             }
         }
         ids.sort_unstable_by_key(|&(id, ..)| id);
-        references.sort_unstable_by_key(|&(fold, ..)| fold);
-        let mut folds: Vec<i64> = references.iter().map(|&(fold, ..)| fold).collect();
-        folds.dedup();
-        Self { ids, references, folds }
+        references.sort_unstable_by_key(|probe| probe.fold);
+        let mut plain: Vec<_> = needs.plain.iter().map(|plain| (fold(plain.reference_key), plain)).collect();
+        plain.sort_unstable_by_key(|&(fold, _)| fold);
+        let folds = folds(references.iter().map(|probe| probe.fold));
+        Self { ids, references, folds, plain }
+    }
+
+    fn every_fold(&self) -> Vec<i64> {
+        let mut every = [&self.folds[..], &self.plain_folds()].concat();
+        every.sort_unstable();
+        folds(every.into_iter())
+    }
+
+    fn plain_folds(&self) -> Vec<i64> {
+        folds(self.plain.iter().map(|&(fold, _)| fold))
     }
 }
 
@@ -90,32 +157,39 @@ struct Looked {
     counters: Counters,
     /// Groups by the numbers of their inline references.
     by_fold: HashMap<i64, Vec<Row>>,
+    /// The hashes of what is stored under the keys of plain records.
+    hashes: Vec<Row>,
     by_id: Vec<Row>,
     /// The lowest taken id that may be assigned.
     first_taken: Option<i64>,
 }
 
-fn look(link: &mut Link, tenant: TenantId, needs: &Needs, probes: &Probes<'_>) -> Result<Looked, StoreError> {
+fn look(
+    link: &mut Link,
+    tenant: TenantId,
+    needs: &Needs<'_>,
+    probes: &Probes<'_>,
+) -> Result<Looked, StoreError> {
     let ids: Vec<i64> = probes.ids.iter().map(|&(id, ..)| id).collect();
+    let plain = probes.plain_folds();
     let tenant_value = (&tenant.0 as _, Type::INT8);
-    let (of_tenant, by_folds, by_ids) = (
+    let (of_tenant, by_folds, by_plain, by_ids) = (
         [tenant_value.clone()],
         [tenant_value.clone(), (&probes.folds as _, Type::INT8_ARRAY)],
+        [tenant_value.clone(), (&plain as _, Type::INT8_ARRAY)],
         [tenant_value, (&ids as _, Type::INT8_ARRAY)],
     );
-    let [counters, folds, ids, taken] = link.each([
+    let [counters, folds, hashes, ids, taken] = link.each([
         Some((include_str!("sql/counters.sql"), &of_tenant[..])),
         (!probes.folds.is_empty()).then_some((include_str!("sql/by_fold.sql"), &by_folds[..])),
+        (!plain.is_empty()).then_some((include_str!("sql/hashes.sql"), &by_plain[..])),
         (!ids.is_empty()).then_some((include_str!("sql/by_id.sql"), &by_ids[..])),
         (needs.fresh_ids > 0).then_some((include_str!("sql/first_taken.sql"), &of_tenant[..])),
     ])?;
     let counters = counters.first().map_or_else(|| Ok(Counters::none()), Counters::of)?;
-    let mut by_fold: HashMap<i64, Vec<Row>> = HashMap::with_capacity(folds.len());
-    for row in folds {
-        by_fold.entry(row.try_get(rows::BEHIND)?).or_default().push(row);
-    }
+    let by_fold = by_number(folds, rows::BEHIND)?;
     let first_taken = taken.first().map(|row| row.try_get(0)).transpose()?;
-    Ok(Looked { counters, by_fold, by_id: ids, first_taken })
+    Ok(Looked { counters, by_fold, hashes, by_id: ids, first_taken })
 }
 
 /// The lowest id that is taken and not below this one.
@@ -142,22 +216,19 @@ impl Extra {
             (include_str!("sql/by_extra_fold.sql"), &values),
         ])?;
         let mut found = found.into_iter();
-        for row in found.next().unwrap_or_default() {
-            self.by_fold.entry(row.try_get(3)?).or_default().push(row);
-        }
+        self.by_fold = by_number(found.next().unwrap_or_default(), 3)?;
         self.groups = found.next().unwrap_or_default();
         Ok(())
     }
 }
 
 /// A look in progress.
-struct Look<'l> {
-    needs: &'l Needs,
+struct Look {
     rows: Rows,
     seen: Snapshot,
 }
 
-impl Look<'_> {
+impl Look {
     fn add(&mut self, row: &Row, asked: Option<&ReferenceKey>) -> Result<(), StoreError> {
         let id = rows::id(row)?;
         if !self.seen.groups.contains_key(&id) {
@@ -180,11 +251,11 @@ impl Look<'_> {
 
     fn at_references(
         &mut self,
-        by_fold: &mut HashMap<i64, Vec<Row>>,
+        by_fold: &HashMap<i64, Vec<Row>>,
         extra: &Extra,
-        probes: &Probes<'_>,
+        probes: &[Probe<'_>],
     ) -> Result<(), StoreError> {
-        for &(fold, lookup, key) in &probes.references {
+        for &Probe { fold, lookup, key, whose } in probes {
             let (inline, beside) = (by_fold.get(&fold), extra.by_fold.get(&fold));
             if inline.is_none() && beside.is_none() {
                 continue;
@@ -207,12 +278,42 @@ impl Look<'_> {
                     found.consider(&mut self.rows.texts, key, &reference);
                 }
             }
-            found.enter(lookup, &self.needs.own_keys, &mut self.seen);
+            found.enter(lookup, whose, &mut self.seen);
         }
-        // Rows that were found by the number alone are not in the snapshot.
-        let meant: HashSet<GroupId> = self.seen.matches.values().flatten().copied().collect();
-        self.seen.groups.retain(|id, _| meant.contains(id));
         Ok(())
+    }
+
+    /// Leaves groups alone that are stored just as a record says. Those about which there is more to know.
+    fn at_plain<'n>(
+        &mut self,
+        needs: &Needs<'_>,
+        plain: &[(i64, &'n Plain<'n>)],
+        hashes: &[Row],
+    ) -> Result<Vec<(i64, &'n Plain<'n>)>, StoreError> {
+        let mut stored: HashMap<i64, Vec<(GroupId, Option<i64>)>> = HashMap::with_capacity(hashes.len());
+        for row in hashes {
+            let (id, hash) = (rows::group_id(row.try_get(1)?)?, row.try_get(2)?);
+            stored.entry(row.try_get(0)?).or_default().push((id, hash));
+        }
+        self.seen.alike = content_hash::room(needs);
+        let mut unsettled = Vec::new();
+        for (fold, plain) in plain {
+            let found = stored.get(fold).map_or(&[][..], Vec::as_slice);
+            match content_hash::glance(plain, found, &self.seen) {
+                Glance::Alike(id) => self.seen.alike[plain.record] = Some(id),
+                Glance::Nothing => {}
+                Glance::Unsettled => unsettled.push((*fold, *plain)),
+            }
+        }
+        Ok(unsettled)
+    }
+
+    /// Rows that were found by the number alone are not in the snapshot.
+    fn finish(self) -> Snapshot {
+        let mut seen = self.seen;
+        let meant: HashSet<GroupId> = seen.matches.values().flatten().copied().collect();
+        seen.groups.retain(|id, _| meant.contains(id));
+        seen
     }
 }
 

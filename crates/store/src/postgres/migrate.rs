@@ -27,6 +27,11 @@ const STEPS: &[Step] = &[
         name: "rate_leases",
         sql: include_str!("../../migrations/postgres/0003_rate_leases.sql"),
     },
+    Step {
+        number: 4,
+        name: "content_hash",
+        sql: include_str!("../../migrations/postgres/0004_content_hash.sql"),
+    },
 ];
 
 /// What remembers the steps, and who is taking one.

@@ -17,6 +17,7 @@ use super::rows::{Rows, group_id};
 use super::session::{Mark, Session};
 use super::tenants::Counters;
 use super::{access_keys, addresses, apply, attributes, read, runs, stored_answers};
+use crate::content_hash;
 use crate::fold::fold;
 use crate::moving::{
     Export, Filling, Import, Item, ItemPlace, Kind, LAST_TEXT, MovedGroup, Portion, PortionSize, Span,
@@ -481,6 +482,7 @@ impl<'p> Items<'p> {
                 for text in [language, company, department, office, notes, options] {
                     row.text(text);
                 }
+                row.number(content_hash::of_group(group));
             });
         }
         table

@@ -130,7 +130,7 @@ impl Reader for Session {
         Ok(tenants::counters(&mut self.link, tenant)?.revision)
     }
 
-    fn load(&mut self, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError> {
+    fn load(&mut self, tenant: TenantId, needs: &Needs<'_>) -> Result<Snapshot, StoreError> {
         load::load(&mut self.link, tenant, needs)
     }
 

@@ -13,6 +13,7 @@ use super::subtree;
 use super::tenants::Counters;
 use super::{addresses, attributes};
 use crate::StoreError;
+use crate::content_hash;
 use crate::details::stored_details;
 use crate::fold::fold;
 
@@ -108,6 +109,7 @@ impl<'t> Turn<'t> {
             create.content.photo_url.as_ref().map(directory::PhotoUrl::as_str),
             self.at.0,
             self.counters.revision,
+            content_hash::of_stored(first, create.content),
         ));
         match inserted {
             Err(error) if is_taken(&error) => {
@@ -137,8 +139,8 @@ impl<'t> Turn<'t> {
 
     fn update(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
         for write in writes {
-            if let Write::Update { id, content, reference, added, values, .. } = write {
-                self.replace_content(*id, content)?;
+            if let Write::Update { id, first, content, reference, added, values, .. } = write {
+                self.replace_content(*id, first.as_ref(), content)?;
                 attributes::write(self.db, self.tenant, *id, values)?;
                 if let Some((from, to)) = reference {
                     self.replace_reference(*id, from, to)?;
@@ -160,7 +162,12 @@ impl<'t> Turn<'t> {
         Ok(())
     }
 
-    fn replace_content(&self, id: GroupId, content: &Content) -> Result<(), StoreError> {
+    fn replace_content(
+        &self,
+        id: GroupId,
+        first: Option<&ExternalReference>,
+        content: &Content,
+    ) -> Result<(), StoreError> {
         let [language, company, department, office, notes, options] =
             stored_details(content.details.as_deref());
         // Most updates leave the parent alone: try the cheap statement first.
@@ -181,6 +188,7 @@ impl<'t> Turn<'t> {
                 &office,
                 &notes,
                 &options,
+                content_hash::of_stored(first, content),
             ))?;
             if updated == 1 {
                 return Ok(());

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use directory::{
-    AddressId, Ancestor, ExternalReference, GroupId, HierarchyNeeds, LookupKey, Needs, ReferenceKey,
+    AddressId, Ancestor, ExternalReference, GroupId, HierarchyNeeds, LookupKey, Needs, Plain, ReferenceKey,
     Snapshot, TenantId,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
@@ -14,14 +14,15 @@ use super::subtree;
 use super::tenants::Counters;
 use super::{addresses, attributes};
 use crate::StoreError;
+use crate::content_hash::{self, Glance};
 use crate::fold::fold;
 use crate::free_ids::free_ids;
-use crate::references::{Probed, RowReference, SharedTexts, is_meant};
+use crate::references::{Probed, RowReference, SharedTexts, Whose, is_meant};
 
 /// More levels than any depth limit allows: the stored tree runs in a circle.
 const MOST_LEVELS: usize = 1 << 16;
 
-pub(super) fn load(db: &Connection, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError> {
+pub(super) fn load(db: &Connection, tenant: TenantId, needs: &Needs<'_>) -> Result<Snapshot, StoreError> {
     let counters = Counters::load(db, tenant)?;
     let mut seen = Snapshot { revision: counters.revision, ..Snapshot::default() };
     seen.matches.reserve(needs.keys.len());
@@ -29,7 +30,7 @@ pub(super) fn load(db: &Connection, tenant: TenantId, needs: &Needs) -> Result<S
     seen.free_ids = free_ids(counters.next_id, needs.fresh_ids, |id| taken_from(db, tenant, id))?;
     let mut look = Look {
         tenant,
-        own_keys: &needs.own_keys,
+        needs,
         by_fold: db.prepare_cached(include_str!("sql/by_fold.sql"))?,
         by_id: db.prepare_cached(include_str!("sql/by_id.sql"))?,
         extra: (counters.extra_refs > 0).then(|| ExtraRefs::prepare(db)).transpose()?,
@@ -38,6 +39,9 @@ pub(super) fn load(db: &Connection, tenant: TenantId, needs: &Needs) -> Result<S
     };
     look.at_ids(needs)?;
     look.at_references(needs)?;
+    if !needs.plain.is_empty() {
+        look.at_plain(db)?;
+    }
     look.at_extra_references()?;
     attributes::look(db, tenant, &needs.values, &mut look.seen)?;
     let mut seen = look.seen;
@@ -51,7 +55,7 @@ pub(super) fn load(db: &Connection, tenant: TenantId, needs: &Needs) -> Result<S
 fn at_addresses(
     db: &Connection,
     tenant: TenantId,
-    needs: &Needs,
+    needs: &Needs<'_>,
     into: &mut Snapshot,
 ) -> Result<(), StoreError> {
     for id in needs.addresses_of.iter().filter_map(|key| into.matches.get(key)).flatten() {
@@ -73,7 +77,7 @@ fn taken_from(db: &Connection, tenant: TenantId, id: i64) -> Result<Option<i64>,
 /// A look in progress.
 struct Look<'l> {
     tenant: TenantId,
-    own_keys: &'l HashSet<LookupKey>,
+    needs: &'l Needs<'l>,
     by_fold: CachedStatement<'l>,
     by_id: CachedStatement<'l>,
     /// Absent when the tenant has no group with a second reference.
@@ -96,7 +100,7 @@ impl<'l> ExtraRefs<'l> {
 }
 
 impl Look<'_> {
-    fn at_ids(&mut self, needs: &Needs) -> Result<(), StoreError> {
+    fn at_ids(&mut self, needs: &Needs<'_>) -> Result<(), StoreError> {
         let mut ids: Vec<(GroupId, &LookupKey)> = needs.keys.iter().filter_map(by_id).collect();
         ids.sort_unstable_by_key(|&(id, _)| id);
         for (id, key) in ids {
@@ -109,7 +113,7 @@ impl Look<'_> {
     }
 
     /// Probes in the order of the index, so that neighbours find its pages in the cache.
-    fn at_references(&mut self, needs: &Needs) -> Result<(), StoreError> {
+    fn at_references(&mut self, needs: &Needs<'_>) -> Result<(), StoreError> {
         let mut probes: Vec<(i64, &LookupKey, &ReferenceKey)> = Vec::with_capacity(needs.keys.len());
         for lookup in &needs.keys {
             if let Some(key) = lookup.reference_key() {
@@ -118,12 +122,45 @@ impl Look<'_> {
         }
         probes.sort_unstable_by_key(|&(fold, ..)| fold);
         for (fold, lookup, key) in probes {
-            self.at_reference(fold, lookup, key)?;
+            self.at_reference(fold, lookup, key, Whose::of(lookup, needs))?;
         }
         Ok(())
     }
 
-    fn at_reference(&mut self, fold: i64, lookup: &LookupKey, key: &ReferenceKey) -> Result<(), StoreError> {
+    /// Leaves groups alone that are stored just as a record says; looks at the others, and at what is like a key.
+    fn at_plain(&mut self, db: &Connection) -> Result<(), StoreError> {
+        let mut hashes = db.prepare_cached(include_str!("sql/hashes.sql"))?;
+        let plain = self.needs.plain.iter().map(|plain| (fold(plain.reference_key), plain));
+        let mut probes: Vec<(i64, &Plain<'_>)> = plain.collect();
+        probes.sort_unstable_by_key(|&(fold, _)| fold);
+        self.seen.alike = content_hash::room(self.needs);
+        let mut stored: Vec<(GroupId, Option<i64>)> = Vec::new();
+        for (fold, plain) in probes {
+            stored.clear();
+            let mut rows = hashes.query((self.tenant.0, fold))?;
+            while let Some(row) = rows.next()? {
+                stored.push((rows::group_id(row.get(0)?)?, row.get(1)?));
+            }
+            drop(rows);
+            match content_hash::glance(plain, &stored, &self.seen) {
+                Glance::Alike(id) if self.extra.is_none() => self.seen.alike[plain.record] = Some(id),
+                Glance::Nothing if self.extra.is_none() => {}
+                // A second reference of some group may be like the key as well.
+                Glance::Alike(_) | Glance::Nothing | Glance::Unsettled => {
+                    self.at_reference(fold, plain.key, plain.reference_key, Whose::Record)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn at_reference(
+        &mut self,
+        fold: i64,
+        lookup: &LookupKey,
+        key: &ReferenceKey,
+        whose: Whose,
+    ) -> Result<(), StoreError> {
         let mut found = Probed::default();
         let mut rows = self.by_fold.query((self.tenant.0, fold))?;
         while let Some(row) = rows.next()? {
@@ -140,7 +177,7 @@ impl Look<'_> {
         }
         drop(rows);
         self.at_extra_reference(fold, lookup, key, &mut found)?;
-        found.enter(lookup, self.own_keys, &mut self.seen);
+        found.enter(lookup, whose, &mut self.seen);
         Ok(())
     }
 

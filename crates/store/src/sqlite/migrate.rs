@@ -41,6 +41,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0009_addresses.sql"),
     },
     Migration { number: 10, name: "copies", sql: include_str!("../../migrations/sqlite/0010_copies.sql") },
+    Migration {
+        number: 11,
+        name: "content_hash",
+        sql: include_str!("../../migrations/sqlite/0011_content_hash.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -13,6 +13,7 @@ use super::errors::{damaged, is_taken};
 use super::rows::Rows;
 use super::session::Session;
 use super::{access_keys, addresses, attributes, read, runs, tenants};
+use crate::content_hash;
 use crate::details::stored_details;
 use crate::fold::fold;
 use crate::moving::{
@@ -344,6 +345,7 @@ fn put_row(db: &Connection, tenant: TenantId, group: &Group) -> Result<(), Store
         office,
         notes,
         options,
+        content_hash::of_group(group),
     ])?;
     Ok(())
 }

@@ -82,7 +82,7 @@ impl Reader for Session<'_> {
         self.reading(counters.map(|counters| counters.revision))
     }
 
-    fn load(&mut self, tenant: TenantId, needs: &Needs) -> Result<Snapshot, StoreError> {
+    fn load(&mut self, tenant: TenantId, needs: &Needs<'_>) -> Result<Snapshot, StoreError> {
         self.reading(load::load(self.db, tenant, needs))
     }
 

@@ -2,7 +2,7 @@
 
 use directory::{
     AddressOutcome, Batch, DefinitionBatch, DefinitionOutcome, DefinitionPlan, DefinitionRecord,
-    DefinitionSnapshot, Outcome, Plan, PlanContext, RecordResult, Snapshot, TenantId, Timestamp,
+    DefinitionSnapshot, Outcome, Plan, PlanContext, Record, RecordResult, Snapshot, TenantId, Timestamp,
     ValueOutcome, Warning, needs, needs_definitions, needs_hierarchy, plan, plan_definitions,
 };
 use store::conformance::Desk;
@@ -100,4 +100,18 @@ fn look<R: Reader + ?Sized>(reader: &mut R, batch: &Batch) -> Result<(Snapshot, 
     let mut ids = seen.free_ids.source(batch);
     let plan = plan(batch, &seen, &mut PlanContext { ids: &mut ids, depth_limit: DEPTH_LIMIT });
     Ok((seen, plan))
+}
+
+/// Puts into what an engine saw the groups that it did not look at because they are just as the records say, as the
+/// reference engine saw them. How many these are.
+pub(crate) fn look_in_full(found: &mut Run, told: &Run, records: &[Record]) -> usize {
+    let mut count = 0;
+    for (record, alike) in records.iter().zip(std::mem::take(&mut found.seen.alike)) {
+        let (Ok(directive), Some(id)) = (record, alike) else { continue };
+        assert_eq!(told.seen.matches.get(&directive.key), Some(&vec![id]), "{:?}", directive.key);
+        found.seen.matches.insert(directive.key.clone(), vec![id]);
+        found.seen.groups.insert(id, told.seen.groups[&id].clone());
+        count += 1;
+    }
+    count
 }

@@ -173,6 +173,7 @@ fn create(number: i64, name: &str, keys: &[&str], parent: Option<i64>) -> Write 
 fn update(number: i64, name: &str, parent: Option<i64>) -> Write {
     Write::Update {
         id: group_id(number),
+        first: None,
         content: content(name, parent),
         reference: None,
         added: Vec::new(),
