@@ -233,7 +233,7 @@ pub fn needs(batch: &Batch) -> Needs<'_> {
 }
 
 /// The keys of the parents that records ask for.
-fn parents(batch: &Batch) -> HashSet<&LookupKey> {
+pub(crate) fn parents(batch: &Batch) -> HashSet<&LookupKey> {
     let mut parents = HashSet::new();
     // Neighbours often have one parent.
     let mut last = None;
@@ -252,7 +252,7 @@ fn parents(batch: &Batch) -> HashSet<&LookupKey> {
 }
 
 /// The keys of the references that records add.
-fn claimed(batch: &Batch) -> HashSet<LookupKey> {
+pub(crate) fn claimed(batch: &Batch) -> HashSet<LookupKey> {
     let claimed = batch.records.iter().flatten().flat_map(|directive| &directive.references);
     claimed.cloned().map(LookupKey::Reference).collect()
 }

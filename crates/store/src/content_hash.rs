@@ -51,11 +51,20 @@ pub(crate) enum Glance {
     Unsettled,
 }
 
+/// What lies under the number of a key: that number, a group, and the number of what it holds.
+pub(crate) type Hashed = (i64, GroupId, Option<i64>);
+
+/// Of numbers that ascend those from this one on, and those of this one.
+pub(crate) fn from<'h>(fold: i64, hashed: &'h [Hashed]) -> (&'h [Hashed], &'h [Hashed]) {
+    let rest = &hashed[hashed.iter().take_while(|hashed| hashed.0 < fold).count()..];
+    (rest, &rest[..rest.iter().take_while(|hashed| hashed.0 == fold).count()])
+}
+
 /// Compares a plain record with the groups whose keys are like its. The keys of parents were looked up before.
-pub(crate) fn glance(plain: &Plain<'_>, stored: &[(GroupId, Option<i64>)], seen: &Snapshot) -> Glance {
+pub(crate) fn glance(plain: &Plain<'_>, stored: &[Hashed], seen: &Snapshot) -> Glance {
     let (id, number) = match stored {
         [] => return Glance::Nothing,
-        [(id, Some(number))] => (*id, *number),
+        [(_, id, Some(number))] => (*id, *number),
         _ => return Glance::Unsettled,
     };
     let parent = match plain.parent.map(|key| seen.matches.get(key).map(Vec::as_slice)) {
@@ -82,18 +91,48 @@ impl Said<'_> {
             self.description.map(Description::as_str),
             self.photo_url.map(PhotoUrl::as_str),
         ];
-        let mut bytes = Vec::with_capacity(512);
+        // Room for most groups without a look for memory.
+        let mut bytes = [0; 640];
+        let mut bytes = Bytes { room: &mut bytes, length: 0, more: Vec::new() };
         for text in texts {
             // No text is as long as what stands for none.
             let length = text.map_or(u32::MAX, |text| u32::try_from(text.len()).unwrap_or(u32::MAX - 1));
-            bytes.extend_from_slice(&length.to_le_bytes());
-            bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
+            bytes.add(&length.to_le_bytes());
+            bytes.add(text.unwrap_or_default().as_bytes());
         }
-        bytes.extend_from_slice(&self.parent.map_or(0, GroupId::get).to_le_bytes());
-        let hash = blake3::hash(&bytes);
+        bytes.add(&self.parent.map_or(0, GroupId::get).to_le_bytes());
+        let hash = blake3::hash(bytes.all());
         let mut first = [0; 8];
         first.copy_from_slice(&hash.as_bytes()[..8]);
         i64::from_le_bytes(first)
+    }
+}
+
+/// Bytes that lie on the stack as long as they fit.
+struct Bytes<'r> {
+    room: &'r mut [u8],
+    length: usize,
+    /// All of them, where they do not fit.
+    more: Vec<u8>,
+}
+
+impl Bytes<'_> {
+    fn add(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        match self.room.get_mut(self.length..end).filter(|_| self.more.is_empty()) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => {
+                if self.more.is_empty() {
+                    self.more.extend_from_slice(&self.room[..self.length]);
+                }
+                self.more.extend_from_slice(bytes);
+            }
+        }
+        self.length = end;
+    }
+
+    fn all(&self) -> &[u8] {
+        if self.more.is_empty() { &self.room[..self.length] } else { &self.more }
     }
 }
 

@@ -7,6 +7,7 @@ use caseless::Caseless;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::fault::{Fault, KeyProblem};
+use super::text::is_plain;
 
 /// The key by which a caller's system knows a group: 1–64 characters after NFC, in canonical form.
 /// Compared code point by code point; case matters. Cheap to clone.
@@ -106,6 +107,10 @@ impl fmt::Display for ReferenceKey {
 fn canonical(text: &str, limit: usize) -> Result<Arc<str>, Fault> {
     if text.is_empty() {
         return Err(Fault::Empty);
+    }
+    // As most keys are: their own normal form, with nothing in them that is looked for below.
+    if is_plain(text) && text.len() <= limit && !text.starts_with(' ') && !text.ends_with(' ') {
+        return Ok(text.into());
     }
     let normalised: Arc<str> = match is_nfc_quick(text.chars()) {
         IsNormalized::Yes => text.into(),

@@ -9,7 +9,7 @@ use crate::batch::{Batch, Expected, Intent, Record, key_of};
 use crate::directive::LookupKey;
 use crate::model::{ExternalReference, Group, GroupId, Source};
 use crate::outcome::{Failure, Field};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, claimed, parents};
 
 /// The group that a record means.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +59,8 @@ impl<'a> Resolved<'a> {
 #[derive(Debug)]
 pub(super) struct Resolution<'a> {
     pub(super) records: Vec<Resolved<'a>>,
-    /// The records that would create a group, or make a stored one known by a further reference, by every key
-    /// that would find that group then: of several records with one key, the first.
+    /// The records that would create a group, or make a stored one known by a further reference, by those of the
+    /// keys that would find that group then which records speak of: of several records with one key, the first.
     creators: HashMap<LookupKey, Vec<usize>>,
 }
 
@@ -244,14 +244,19 @@ fn is_met(expected: &Expected, target: Target<'_>) -> bool {
 
 fn creators(batch: &Batch, records: &[Resolved<'_>]) -> HashMap<LookupKey, Vec<usize>> {
     let mut creators: HashMap<LookupKey, Vec<usize>> = HashMap::new();
+    let (parents, claimed) = (parents(batch), claimed(batch));
+    if parents.is_empty() && claimed.is_empty() {
+        return creators;
+    }
     for (index, record) in batch.records.iter().enumerate() {
         let Some(key) = key_of(record) else { continue };
-        let found_by = match records[index].target {
+        let (created, added) = match records[index].target {
             Target::New if batch.intent == Intent::Upsert => keys_of_created(key, record),
-            Target::Stored(group) => keys_of_added(record, group),
+            Target::Stored(group) => ([None, None], keys_of_added(record, Some(group))),
             Target::Alike(_) | Target::New | Target::Unwanted | Target::Unknown => continue,
         };
-        for found_by in found_by {
+        let found_by = created.into_iter().flatten().chain(added);
+        for found_by in found_by.filter(|key| parents.contains(key) || claimed.contains(key)) {
             let known = creators.entry(found_by).or_default();
             if !known.iter().any(|&other| key_of(&batch.records[other]) == Some(key)) {
                 known.push(index);
@@ -261,31 +266,32 @@ fn creators(batch: &Batch, records: &[Resolved<'_>]) -> HashMap<LookupKey, Vec<u
     creators
 }
 
-/// Every key by which this record would make a stored group known.
-fn keys_of_added(record: &Record, group: &Group) -> Vec<LookupKey> {
+/// Every key by which the references that this record adds, to a stored group or a new one, would make it known.
+fn keys_of_added(record: &Record, group: Option<&Group>) -> Vec<LookupKey> {
     let references = record.iter().flat_map(|directive| &directive.references);
-    references.filter(|reference| !group.references.contains(reference)).flat_map(keys_of).collect()
+    let is_new = |reference: &&ExternalReference| group.is_none_or(|it| !it.references.contains(reference));
+    references.filter(is_new).flat_map(keys_of).collect()
 }
 
 fn keys_of(reference: &ExternalReference) -> [LookupKey; 2] {
     [LookupKey::Key(reference.key.clone()), LookupKey::Reference(reference.clone())]
 }
 
-/// Every key that would find the group that this record would create.
-fn keys_of_created(key: &LookupKey, record: &Record) -> Vec<LookupKey> {
+/// Every key that would find the group that this record would create: by what the record is known by, and by what
+/// it adds.
+fn keys_of_created(key: &LookupKey, record: &Record) -> ([Option<LookupKey>; 2], Vec<LookupKey>) {
     let own = match key {
-        LookupKey::Id(_) => vec![key.clone()],
-        LookupKey::New => Vec::new(),
-        LookupKey::Reference(reference) => keys_of(reference).into(),
+        LookupKey::Id(_) => [Some(key.clone()), None],
+        LookupKey::New => [None, None],
+        LookupKey::Reference(reference) => keys_of(reference).map(Some),
         LookupKey::Key(_) => {
             let reference = record.as_ref().ok().and_then(|directive| {
                 created_reference(key, directive.source.as_ref()).map(LookupKey::Reference)
             });
-            [key.clone()].into_iter().chain(reference).collect()
+            [Some(key.clone()), reference]
         }
     };
-    let added = record.iter().flat_map(|directive| &directive.references).flat_map(keys_of);
-    own.into_iter().chain(added).collect()
+    (own, keys_of_added(record, None))
 }
 
 /// The reference of the group that a create with this key makes.

@@ -56,9 +56,9 @@ pub(super) struct Ignored {
 /// `groups`, no `groups`, `groups` not an array, too few or too many records. What is wrong inside a
 /// record is that record's rejection.
 pub fn read(body: &[u8], handling: Handling) -> Result<Reading, Refusal> {
-    let mut suggestions = Suggestions::default();
+    let mut before = Before::default();
     let record = |slice| match Members::read(slice) {
-        Ok(members) => Reader::new(members).read(Subject::InBody, handling, &mut suggestions),
+        Ok(members) => Reader::new(members).read(Subject::InBody, handling, &mut before),
         Err(found) => (Err(not_an_object(found)), Note::default()),
     };
     Ok(Reading::each(body, shape::elements(body, GROUPS)?, record))
@@ -98,7 +98,7 @@ pub enum Subject<'s> {
 pub fn read_one(body: &[u8], subject: Subject<'_>, handling: Handling) -> Result<Reading, Refusal> {
     let object = shape::object(body)?;
     let members = Members::read(object).map_err(|found| Refusal::not_an_object(None, found))?;
-    let (record, note) = Reader::new(members).read(subject, handling, &mut Suggestions::default());
+    let (record, note) = Reader::new(members).read(subject, handling, &mut Before::default());
     let reading = (record, note);
     Ok(Reading::each(body, vec![object], |_| reading.clone()))
 }
@@ -130,6 +130,31 @@ fn not_an_object(found: JsonType) -> Rejection {
     Rejection { key: None, lacks_name: false, failures: vec![failure] }
 }
 
+/// What the records before have taught: neighbours tend to have the same source, parent and unknown members.
+#[derive(Default)]
+struct Before {
+    source: Option<Source>,
+    /// As it was sent, and what it came to.
+    parent: Option<(Box<str>, ParentKey)>,
+    suggestions: Suggestions,
+}
+
+impl Before {
+    fn source(&mut self, text: &str) -> Result<Source, Fault> {
+        match self.source.as_ref().filter(|source| source.as_str() == text) {
+            Some(source) => Ok(source.clone()),
+            None => Ok(self.source.insert(Source::parse(text)?).clone()),
+        }
+    }
+
+    fn parent(&mut self, text: &str) -> Result<ParentKey, Fault> {
+        match self.parent.as_ref().filter(|(sent, _)| **sent == *text) {
+            Some((_, parent)) => Ok(parent.clone()),
+            None => Ok(self.parent.insert((text.into(), ParentKey::parse(text)?)).1.clone()),
+        }
+    }
+}
+
 /// Reads one record, gathering every fault.
 struct Reader<'de> {
     members: Members<'de>,
@@ -148,24 +173,19 @@ impl<'de> Reader<'de> {
         Self { members, failures: Vec::new() }
     }
 
-    fn read(
-        mut self,
-        subject: Subject<'_>,
-        handling: Handling,
-        suggestions: &mut Suggestions,
-    ) -> (Record, Note) {
+    fn read(mut self, subject: Subject<'_>, handling: Handling, before: &mut Before) -> (Record, Note) {
         let mut note = Note::default();
         self.check_shape();
         let key = match subject {
             Subject::InBody => self.key(&mut note),
             Subject::InPath(key, stored) => Some(self.key_of_path(key, stored, &mut note)),
         };
-        let source = set(self.patch(Member::Source, Source::parse));
+        let source = set(self.patch(Member::Source, |text| before.source(text)));
         let name = set(self.patch(Member::Name, Name::parse));
         let description = self.patch(Member::Description, Description::parse);
-        let parent = self.patch(Member::Parent, ParentKey::parse);
+        let parent = self.patch(Member::Parent, |text| before.parent(text));
         let photo_url = self.photo_url();
-        self.unknown(handling, suggestions, &mut note);
+        self.unknown(handling, &mut before.suggestions, &mut note);
         let record = match key {
             Some(key) if self.failures.is_empty() => {
                 Ok(Directive { source, name, description, parent, photo_url, ..Directive::new(key) })
@@ -219,12 +239,12 @@ impl<'de> Reader<'de> {
         &mut self,
         member: Member,
         text: &str,
-        parse: impl Fn(&str) -> Result<T, Fault>,
+        parse: impl FnOnce(&str) -> Result<T, Fault>,
     ) -> Option<T> {
         parse(text).map_err(|fault| self.fail(Some(member.field()), fault)).ok()
     }
 
-    fn patch<T>(&mut self, member: Member, parse: impl Fn(&str) -> Result<T, Fault>) -> Patch<T> {
+    fn patch<T>(&mut self, member: Member, parse: impl FnOnce(&str) -> Result<T, Fault>) -> Patch<T> {
         match self.value(member) {
             None => Patch::Keep,
             Some(Value::Null) => Patch::Clear,

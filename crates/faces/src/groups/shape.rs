@@ -331,7 +331,7 @@ pub(crate) fn json_type(json: &str) -> JsonType {
 /// The text that a JSON string stands for; `None` when it stands for none (a lone surrogate).
 pub(crate) fn decode(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))?;
-    if inner.contains('\\') {
+    if inner.as_bytes().contains(&b'\\') {
         serde_json::from_str(json).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(inner))

@@ -15,7 +15,7 @@ use super::rows::{self, Rows};
 use super::tenants::Counters;
 use super::{addresses, attributes};
 use crate::StoreError;
-use crate::content_hash::{self, Glance};
+use crate::content_hash::{self, Glance, Hashed};
 use crate::fold::fold;
 use crate::free_ids::free_ids;
 use crate::references::{Probed, RowReference, SharedTexts, Whose, is_meant};
@@ -290,15 +290,15 @@ impl Look {
         plain: &[(i64, &'n Plain<'n>)],
         hashes: &[Row],
     ) -> Result<Vec<(i64, &'n Plain<'n>)>, StoreError> {
-        let mut stored: HashMap<i64, Vec<(GroupId, Option<i64>)>> = HashMap::with_capacity(hashes.len());
-        for row in hashes {
-            let (id, hash) = (rows::group_id(row.try_get(1)?)?, row.try_get(2)?);
-            stored.entry(row.try_get(0)?).or_default().push((id, hash));
-        }
+        let hashed = |row: &Row| Ok((row.try_get(0)?, rows::group_id(row.try_get(1)?)?, row.try_get(2)?));
+        let mut stored: Vec<Hashed> = hashes.iter().map(hashed).collect::<Result<_, StoreError>>()?;
+        stored.sort_unstable_by_key(|&(fold, ..)| fold);
+        let mut rest = &stored[..];
         self.seen.alike = content_hash::room(needs);
         let mut unsettled = Vec::new();
         for (fold, plain) in plain {
-            let found = stored.get(fold).map_or(&[][..], Vec::as_slice);
+            let found;
+            (rest, found) = content_hash::from(*fold, rest);
             match content_hash::glance(plain, found, &self.seen) {
                 Glance::Alike(id) => self.seen.alike[plain.record] = Some(id),
                 Glance::Nothing => {}

@@ -1,11 +1,14 @@
 //! Writes, as they stand.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use directory::write::Content;
 use directory::{
     Details, ExternalReference, GroupId, IdOrigin, Reach, TenantId, Timestamp, ValueWrite, Write,
 };
+use rusqlite::types::Value;
+use rusqlite::vtab::array::Array;
 use rusqlite::{CachedStatement, Connection};
 
 use super::errors::is_taken;
@@ -290,12 +293,11 @@ impl<'t> Turn<'t> {
 
     /// The index by number is not unique, so this is what keeps a pair from belonging to two groups.
     fn check_claims(&self) -> Result<(), StoreError> {
-        let mut inline =
-            self.db.prepare_cached("SELECT count(*) FROM groups WHERE tenant = ?1 AND fold = ?2")?;
+        let shared = self.shared_folds()?;
         let mut exact = self.db.prepare_cached(include_str!("sql/references_count.sql"))?;
         for (fold, claimed) in &self.claimed {
             // Nearly always the group itself is all there is: the index alone tells.
-            if self.counters.extra_refs == 0 && count(&mut inline, (self.tenant.0, fold))? <= 1 {
+            if self.counters.extra_refs == 0 && !shared.contains(fold) {
                 continue;
             }
             let (source, key) = (claimed.source.as_str(), claimed.key.as_str());
@@ -304,6 +306,19 @@ impl<'t> Turn<'t> {
             }
         }
         Ok(())
+    }
+}
+
+impl Turn<'_> {
+    /// Those of the claimed numbers under which several groups lie.
+    fn shared_folds(&self) -> Result<HashSet<i64>, StoreError> {
+        if self.claimed.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let claimed: Array = Rc::new(self.claimed.iter().map(|(fold, _)| Value::from(*fold)).collect());
+        let mut select = self.db.prepare_cached(include_str!("sql/folds_shared.sql"))?;
+        let shared = select.query_map((self.tenant.0, claimed), |row| row.get(0))?;
+        Ok(shared.collect::<Result<_, _>>()?)
     }
 }
 

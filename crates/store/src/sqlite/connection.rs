@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::vtab::array;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::StoreError;
@@ -101,6 +102,8 @@ pub(super) fn open(file: &Path, role: Role) -> Result<Connection, StoreError> {
     ] {
         db.set_db_config(config, value)?;
     }
+    // Many numbers can be asked for by one run of a statement.
+    array::load_module(&db)?;
     db.pragma_update(None, "cell_size_check", true)?;
     db.pragma_update(None, "mmap_size", 0)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;

@@ -1,11 +1,14 @@
 //! The looks of a plan: [`Needs`] and [`HierarchyNeeds`] answered.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use directory::{
     AddressId, Ancestor, ExternalReference, GroupId, HierarchyNeeds, LookupKey, Needs, Plain, ReferenceKey,
     Snapshot, TenantId,
 };
+use rusqlite::types::Value;
+use rusqlite::vtab::array::Array;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
 use super::errors::damaged;
@@ -14,7 +17,7 @@ use super::subtree;
 use super::tenants::Counters;
 use super::{addresses, attributes};
 use crate::StoreError;
-use crate::content_hash::{self, Glance};
+use crate::content_hash::{self, Glance, Hashed};
 use crate::fold::fold;
 use crate::free_ids::free_ids;
 use crate::references::{Probed, RowReference, SharedTexts, Whose, is_meant};
@@ -129,20 +132,16 @@ impl Look<'_> {
 
     /// Leaves groups alone that are stored just as a record says; looks at the others, and at what is like a key.
     fn at_plain(&mut self, db: &Connection) -> Result<(), StoreError> {
-        let mut hashes = db.prepare_cached(include_str!("sql/hashes.sql"))?;
         let plain = self.needs.plain.iter().map(|plain| (fold(plain.reference_key), plain));
         let mut probes: Vec<(i64, &Plain<'_>)> = plain.collect();
         probes.sort_unstable_by_key(|&(fold, _)| fold);
         self.seen.alike = content_hash::room(self.needs);
-        let mut stored: Vec<(GroupId, Option<i64>)> = Vec::new();
+        let stored = hashes(db, self.tenant, &probes)?;
+        let mut rest = &stored[..];
         for (fold, plain) in probes {
-            stored.clear();
-            let mut rows = hashes.query((self.tenant.0, fold))?;
-            while let Some(row) = rows.next()? {
-                stored.push((rows::group_id(row.get(0)?)?, row.get(1)?));
-            }
-            drop(rows);
-            match content_hash::glance(plain, &stored, &self.seen) {
+            let found;
+            (rest, found) = content_hash::from(fold, rest);
+            match content_hash::glance(plain, found, &self.seen) {
                 Glance::Alike(id) if self.extra.is_none() => self.seen.alike[plain.record] = Some(id),
                 Glance::Nothing if self.extra.is_none() => {}
                 // A second reference of some group may be like the key as well.
@@ -229,6 +228,24 @@ impl Look<'_> {
         }
         Ok(())
     }
+}
+
+/// The hashes of what is stored under keys like those of records, which ascend by their numbers.
+fn hashes(
+    db: &Connection,
+    tenant: TenantId,
+    probes: &[(i64, &Plain<'_>)],
+) -> Result<Vec<Hashed>, StoreError> {
+    let mut folds: Vec<i64> = probes.iter().map(|&(fold, _)| fold).collect();
+    folds.dedup();
+    let folds: Array = Rc::new(folds.into_iter().map(Value::from).collect());
+    let mut select = db.prepare_cached(include_str!("sql/hashes.sql"))?;
+    let mut rows = select.query((tenant.0, folds))?;
+    let mut found = Vec::with_capacity(probes.len());
+    while let Some(row) = rows.next()? {
+        found.push((row.get(0)?, rows::group_id(row.get(1)?)?, row.get(2)?));
+    }
+    Ok(found)
 }
 
 fn by_id(key: &LookupKey) -> Option<(GroupId, &LookupKey)> {

@@ -1,2 +1,4 @@
 -- The index alone tells.
-SELECT id, content_hash FROM groups WHERE tenant = ?1 AND fold = ?2
+SELECT asked.value, groups.id, groups.content_hash
+FROM rarray(?2) AS asked CROSS JOIN groups
+WHERE groups.tenant = ?1 AND groups.fold = asked.value
