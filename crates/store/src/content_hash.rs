@@ -55,7 +55,7 @@ pub(crate) enum Glance {
 pub(crate) type Hashed = (i64, GroupId, Option<i64>);
 
 /// Of numbers that ascend those from this one on, and those of this one.
-pub(crate) fn from<'h>(fold: i64, hashed: &'h [Hashed]) -> (&'h [Hashed], &'h [Hashed]) {
+pub(crate) fn from(fold: i64, hashed: &[Hashed]) -> (&[Hashed], &[Hashed]) {
     let rest = &hashed[hashed.iter().take_while(|hashed| hashed.0 < fold).count()..];
     (rest, &rest[..rest.iter().take_while(|hashed| hashed.0 == fold).count()])
 }
@@ -119,14 +119,13 @@ struct Bytes<'r> {
 impl Bytes<'_> {
     fn add(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();
-        match self.room.get_mut(self.length..end).filter(|_| self.more.is_empty()) {
-            Some(room) => room.copy_from_slice(bytes),
-            None => {
-                if self.more.is_empty() {
-                    self.more.extend_from_slice(&self.room[..self.length]);
-                }
-                self.more.extend_from_slice(bytes);
+        if let Some(room) = self.room.get_mut(self.length..end).filter(|_| self.more.is_empty()) {
+            room.copy_from_slice(bytes);
+        } else {
+            if self.more.is_empty() {
+                self.more.extend_from_slice(&self.room[..self.length]);
             }
+            self.more.extend_from_slice(bytes);
         }
         self.length = end;
     }
@@ -160,5 +159,12 @@ mod tests {
         assert!((1..4).all(|at| !numbers[..at].contains(&numbers[at])), "{numbers:?}");
         assert_eq!(number(&Content { details: Some(Box::default()), ..plain.clone() }), None);
         assert_eq!(of_stored(None, &plain), None);
+        // Longer than there is room for.
+        let long = |end| Content {
+            name: Name::from_stored("n".repeat(255)),
+            description: Some(Description::from_stored(format!("{}{end}", "\u{10000}".repeat(254)))),
+            ..plain.clone()
+        };
+        assert_ne!(number(&long("a")), number(&long("b")));
     }
 }

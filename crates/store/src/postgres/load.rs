@@ -290,8 +290,8 @@ impl Look {
         plain: &[(i64, &'n Plain<'n>)],
         hashes: &[Row],
     ) -> Result<Vec<(i64, &'n Plain<'n>)>, StoreError> {
-        let hashed = |row: &Row| Ok((row.try_get(0)?, rows::group_id(row.try_get(1)?)?, row.try_get(2)?));
-        let mut stored: Vec<Hashed> = hashes.iter().map(hashed).collect::<Result<_, StoreError>>()?;
+        let told = |row: &Row| Ok((row.try_get(0)?, rows::group_id(row.try_get(1)?)?, row.try_get(2)?));
+        let mut stored: Vec<Hashed> = hashes.iter().map(told).collect::<Result<_, StoreError>>()?;
         stored.sort_unstable_by_key(|&(fold, ..)| fold);
         let mut rest = &stored[..];
         self.seen.alike = content_hash::room(needs);
