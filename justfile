@@ -47,10 +47,13 @@ slowloris SECONDS="30":
     cargo build --release --locked --package rosterd --package rosterd-bench
     ${CARGO_TARGET_DIR:-target}/release/load slowloris {{SECONDS}}
 
-# What the server makes of a PostgreSQL database, against a bare program on the same one
-bench-postgres *ARGUMENTS:
+# What rosterd makes of its engines, against bare programs in the same run: docs/reference/performance.md
+bench *ARGUMENTS:
     cargo build --release --locked --package rosterd --package rosterd-bench
-    ${CARGO_TARGET_DIR:-target}/release/postgres {{ARGUMENTS}}
+    ${CARGO_TARGET_DIR:-target}/release/bench {{ARGUMENTS}}
+
+# The part of it on PostgreSQL
+bench-postgres *ARGUMENTS: (bench "--engine" "postgres" ARGUMENTS)
 
 # What a search costs at 10⁶ groups, and what its index costs a first load
 bench-search *GROUPS:

@@ -6,12 +6,8 @@
 //! hide what is measured. The server's rate limits are switched off, because they would answer instead of
 //! what is measured here.
 
-mod figures;
 mod overload;
-mod program;
 mod slowloris;
-mod stream;
-mod wire;
 
 use anyhow::{Context as _, bail};
 use rustix::process::{Resource, getrlimit, setrlimit};

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinSet;
 
-use super::figures::{Figures, number};
-use super::program::Program;
-use super::stream::{Make, press, send};
-use super::wire::{self, Batch, Lines};
+use rosterd_bench::figures::{Figures, number};
+use rosterd_bench::program::{Place, Program};
+use rosterd_bench::stream::{Make, press, send};
+use rosterd_bench::wire::{self, Batch, Lines};
 
 /// Records of the batches that overload the server.
 const RECORDS: usize = 1000;
@@ -31,9 +31,10 @@ const LARGEST: usize = 32 << 20;
 
 pub(crate) async fn run(seconds: u64) -> anyhow::Result<()> {
     let mut out = anstream::stdout();
-    let program = Program::start()?;
-    let heavy = heavy(&program.key);
-    let others = Others::new(&program)?;
+    let program = Program::start(Place::new_directory()?)?;
+    let key = program.new_tenant("first")?;
+    let heavy = heavy(&key);
+    let others = Others::new(&program, &key)?;
     let lines = Lines::to(program.address);
 
     // Every group is there before anything is measured.
@@ -80,7 +81,7 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<()> {
         Some(second) => writeln!(out, "  back to normal after {second} s")?,
         None => writeln!(out, "  not back to normal after {} s", AFTERWARDS.as_secs())?,
     }
-    hostile(&program, &others, &mut out).await
+    hostile(&program, &key, &others, &mut out).await
 }
 
 /// The most batches a second, of so many clients that each wait for their answers.
@@ -95,8 +96,13 @@ async fn look_for_peak(out: &mut impl std::io::Write, lines: &Lines, heavy: &Mak
 }
 
 /// Bodies of 32 MiB on hundreds of connections.
-async fn hostile(program: &Program, others: &Others, out: &mut impl std::io::Write) -> anyhow::Result<()> {
-    let (address, head) = (program.address, wire::post(&program.key, LARGEST));
+async fn hostile(
+    program: &Program,
+    key: &str,
+    others: &Others,
+    out: &mut impl std::io::Write,
+) -> anyhow::Result<()> {
+    let (address, head) = (program.address, wire::post(key, LARGEST));
     let mut senders = JoinSet::new();
     for _ in 0..HOSTILE {
         let head = head.clone();
@@ -148,11 +154,11 @@ struct Others {
 }
 
 impl Others {
-    fn new(program: &Program) -> anyhow::Result<Self> {
+    fn new(program: &Program, first: &str) -> anyhow::Result<Self> {
         let key = program.new_tenant("other")?;
         let batch = Batch::new("other", 1, &key);
         let read = wire::get("/v3/groups?limit=10", &key);
-        let same = wire::get("/v3/groups?limit=10", &program.key);
+        let same = wire::get("/v3/groups?limit=10", first);
         let health = wire::get("/healthz", "none");
         let makes: [Make; 4] = [
             Arc::new(move |_| batch.numbered(fresh())),

@@ -10,9 +10,9 @@ use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::program::Program;
-use super::stream::{Make, send};
-use super::wire::{self, Batch, Lines};
+use rosterd_bench::program::{Place, Program};
+use rosterd_bench::stream::{Make, send};
+use rosterd_bench::wire::{self, Batch, Lines};
 
 const SOCKETS: usize = 2000;
 /// Requests a second of the good client, of each kind.
@@ -38,10 +38,11 @@ const KINDS: [Kind; 4] = [Kind::Head, Kind::Body, Kind::Silent, Kind::Reader];
 
 pub(crate) async fn run(seconds: u64) -> anyhow::Result<()> {
     let mut out = anstream::stdout();
-    let program = Program::start()?;
+    let program = Program::start(Place::new_directory()?)?;
+    let key = program.new_tenant("first")?;
     let lines = Lines::to(program.address);
     // Something to read slowly.
-    lines.ask(&Batch::new("stock", 1000, &program.key).numbered(0)).await?;
+    lines.ask(&Batch::new("stock", 1000, &key).numbered(0)).await?;
     let good = program.new_tenant("good")?;
     let (batch, read) = (Batch::new("good", 1, &good), wire::get("/v3/groups?limit=10", &good));
     let kinds: [(&str, Make); 2] = [
@@ -52,7 +53,7 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<()> {
     let mut ratios = [const { Vec::new() }; 2];
     for round in 1..=ROUNDS {
         let quiet = measure(&lines, &kinds, lasting).await;
-        let mut slow = attack(program.address, &program.key);
+        let mut slow = attack(program.address, &key);
         sleep(2 * SECOND).await;
         let attacked = measure(&lines, &kinds, lasting).await;
         let [now, _] = program.memory()?;

@@ -1,19 +1,22 @@
-//! The bare program: looks keys up, compares a hash, copies what is new and updates what differs. No rules, no tree, no
-//! answers; one transaction a batch.
+//! The bare program on `PostgreSQL`: looks keys up, compares a hash, copies what is new and updates what differs. No
+//! rules, no tree, no answers; one transaction a batch, a connection and a tenant each.
 
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Barrier;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls};
 
-use crate::Times;
-use crate::records::{self, Records};
+use super::Took;
+use crate::records::{Record, Shape};
+use crate::usage;
+
+pub(crate) const NAME: &str = "select, compare a hash, COPY creates, unnest updates";
 
 const TABLE: &str = "CREATE TABLE groups (
     tenant bigint NOT NULL, id bigint NOT NULL, key text COLLATE \"C\" NOT NULL, name text NOT NULL, description text,
@@ -35,79 +38,91 @@ async fn connect(url: &str) -> anyhow::Result<Client> {
     Ok(client)
 }
 
-/// Each tenant on a connection and a thread of its own; a phase begins and ends for all together.
-pub(crate) fn measure(url: &str, tenants: &[Records]) -> anyhow::Result<Times> {
-    let barrier = Barrier::new(tenants.len() + 1);
+/// What the phases take. A phase begins and ends for all connections together; each has its part of the records.
+pub(crate) fn measure(
+    url: &str,
+    shape: &Shape,
+    [records, batch]: [u64; 2],
+    connections: u64,
+    database: impl Fn() -> anyhow::Result<(Duration, u64)>,
+) -> anyhow::Result<Vec<Took>> {
+    let barrier = Barrier::new(usize::try_from(connections)? + 1);
     thread::scope(|scope| {
-        let programs: Vec<_> =
-            tenants.iter().map(|tenant| scope.spawn(|| program(url, tenant, &barrier))).collect();
-        let times = std::array::from_fn(|_| {
+        let programs: Vec<_> = (0..connections)
+            .map(|tenant| {
+                let barrier = &barrier;
+                scope.spawn(move || program(url, shape, tenant, [records / connections, batch], barrier))
+            })
+            .collect();
+        let mut phases = Vec::new();
+        for _ in super::PHASES {
+            barrier.wait();
+            let (own, served) = (usage::own(), database());
             barrier.wait();
             let start = Instant::now();
             barrier.wait();
-            start.elapsed()
-        });
+            let lasted = start.elapsed();
+            let own = usage::own().since(own);
+            phases.push((lasted, own.busy, served, database()));
+        }
         for program in programs {
             program.join().ok().context("a program panicked")??;
         }
-        Ok(times)
+        let took = |(lasted, own, before, after): (_, _, anyhow::Result<_>, anyhow::Result<_>)| {
+            let (before, after): ((Duration, u64), (Duration, u64)) = (before?, after?);
+            let busy = [own, after.0.saturating_sub(before.0)];
+            Ok(Took { lasted, busy, written: after.1.saturating_sub(before.1) })
+        };
+        phases.into_iter().map(took).collect()
     })
 }
 
-fn program(url: &str, tenant: &Records, barrier: &Barrier) -> anyhow::Result<()> {
+fn program(
+    url: &str,
+    shape: &Shape,
+    tenant: u64,
+    [records, batch]: [u64; 2],
+    barrier: &Barrier,
+) -> anyhow::Result<()> {
+    let tenant = i64::try_from(tenant)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let client = connect(url).await?;
-        for is_changed in [false, false, true] {
-            let batches: Vec<Vec<Row>> = tenant
-                .batches()
-                .map(|batch| batch.iter().map(|number| Row::new(*number, is_changed)).collect())
-                .collect();
+        // Everybody has to come to all barriers, whatever happens.
+        let client = connect(url).await;
+        let mut done = Ok(());
+        for phase in super::PHASES {
+            let batches = super::batches(shape, phase, records, batch);
             barrier.wait();
-            for batch in &batches {
-                upsert(&client, tenant.tenant, batch).await?;
+            barrier.wait();
+            if let (Ok(client), true) = (&client, done.is_ok()) {
+                for batch in &batches {
+                    done = upsert(client, tenant, batch).await;
+                    if done.is_err() {
+                        break;
+                    }
+                }
             }
             barrier.wait();
         }
-        Ok(())
+        client.and(done)
     })
 }
 
-struct Row {
-    id: i64,
-    key: String,
-    name: String,
-    description: String,
-    url: String,
+fn hash(record: &Record) -> Vec<u8> {
+    let mut hash = blake3::Hasher::new();
+    for text in [&record.name, &record.description, &record.url] {
+        hash.update(text.as_bytes());
+    }
+    hash.finalize().as_bytes()[..16].to_vec()
 }
 
-impl Row {
-    fn new(number: usize, is_changed: bool) -> Self {
-        Self {
-            id: i64::try_from(number).unwrap_or(i64::MAX),
-            key: records::key(number),
-            name: records::name(number, is_changed),
-            description: records::description(number),
-            url: records::url(number),
-        }
-    }
-
-    fn hash(&self) -> Vec<u8> {
-        let mut hash = blake3::Hasher::new();
-        for text in [&self.name, &self.description, &self.url] {
-            hash.update(text.as_bytes());
-        }
-        hash.finalize().as_bytes()[..16].to_vec()
-    }
-}
-
-async fn upsert(client: &Client, tenant: i64, batch: &[Row]) -> anyhow::Result<()> {
+async fn upsert(client: &Client, tenant: i64, batch: &[Record]) -> anyhow::Result<()> {
     let keys: Vec<&str> = batch.iter().map(|row| row.key.as_str()).collect();
     let found = client.query_typed(SELECT, &[(&tenant, Type::INT8), (&keys, Type::TEXT_ARRAY)]).await?;
     let stored: HashMap<&str, &[u8]> = found.iter().map(|row| (row.get(0), row.get(1))).collect();
     let (mut new, mut different) = (Vec::new(), Vec::new());
     for row in batch {
-        let hash = row.hash();
+        let hash = hash(row);
         match stored.get(row.key.as_str()) {
             None => new.push((row, hash)),
             Some(known) if **known != hash => different.push((row, hash)),
@@ -134,7 +149,7 @@ async fn upsert(client: &Client, tenant: i64, batch: &[Row]) -> anyhow::Result<(
     Ok(client.batch_execute("COMMIT").await?)
 }
 
-async fn copy(client: &Client, tenant: i64, new: &[(&Row, Vec<u8>)]) -> anyhow::Result<()> {
+async fn copy(client: &Client, tenant: i64, new: &[(&Record, Vec<u8>)]) -> anyhow::Result<()> {
     if new.is_empty() {
         return Ok(());
     }
@@ -142,10 +157,11 @@ async fn copy(client: &Client, tenant: i64, new: &[(&Row, Vec<u8>)]) -> anyhow::
         [Type::INT8, Type::INT8, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::INT8, Type::BYTEA];
     let mut writer = pin!(BinaryCopyInWriter::new(client.copy_in(COPY).await?, &types));
     for (row, hash) in new {
-        let parent = (row.id != 0).then_some(0_i64);
+        let id = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let (own, parent) = (id(row.number), row.parent.map(id));
         writer
             .as_mut()
-            .write(&[&tenant, &row.id, &row.key, &row.name, &row.description, &row.url, &parent, hash])
+            .write(&[&tenant, &own, &row.key, &row.name, &row.description, &row.url, &parent, hash])
             .await?;
     }
     writer.finish().await?;

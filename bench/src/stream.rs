@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::figures::{Figures, Sample};
-use super::wire::Lines;
+use crate::figures::{Figures, Sample};
+use crate::wire::Lines;
 
 /// Requests that may be unanswered at a time; what would be more is not sent, and counted.
 const UNANSWERED: usize = 3500;
 
 /// Makes the request of this number.
-pub(crate) type Make = Arc<dyn Fn(u64) -> Vec<u8> + Send + Sync>;
+pub type Make = Arc<dyn Fn(u64) -> Vec<u8> + Send + Sync>;
 
 /// Sends so many requests a second, for so long, and waits for their answers.
-pub(crate) async fn send(lines: Lines, rate: f64, lasting: Duration, make: Make) -> Figures {
+pub async fn send(lines: Lines, rate: f64, lasting: Duration, make: Make) -> Figures {
     let started = Instant::now();
     let samples = Arc::new(Mutex::new(Vec::new()));
     let places = Arc::new(tokio::sync::Semaphore::new(UNANSWERED));
@@ -46,7 +46,7 @@ pub(crate) async fn send(lines: Lines, rate: f64, lasting: Duration, make: Make)
 }
 
 /// As many requests as so many clients send that each wait for their answer.
-pub(crate) async fn press(lines: Lines, clients: u64, lasting: Duration, make: Make) -> Figures {
+pub async fn press(lines: Lines, clients: u64, lasting: Duration, make: Make) -> Figures {
     let started = Instant::now();
     let mut pressing = tokio::task::JoinSet::new();
     for client in 0..clients {

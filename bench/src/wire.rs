@@ -16,18 +16,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server, and the connections to it that are free.
 #[derive(Clone)]
-pub(crate) struct Lines {
+pub struct Lines {
     address: SocketAddr,
     free: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Lines {
-    pub(crate) fn to(address: SocketAddr) -> Self {
+    /// No connection yet.
+    pub fn to(address: SocketAddr) -> Self {
         Self { address, free: Arc::default() }
     }
 
     /// The status of the answer to this request.
-    pub(crate) async fn ask(&self, request: &[u8]) -> io::Result<u16> {
+    pub async fn ask(&self, request: &[u8]) -> io::Result<u16> {
         timeout(PATIENCE, self.ask_once(request)).await?
     }
 
@@ -49,7 +50,8 @@ impl Lines {
     }
 }
 
-pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+/// A connection that does not wait for more to send.
+pub async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
@@ -105,12 +107,12 @@ async fn read_answer(from: &mut ReadHalf<'_>) -> io::Result<(u16, bool)> {
 }
 
 /// A request without a body.
-pub(crate) fn get(target: &str, key: &str) -> Vec<u8> {
+pub fn get(target: &str, key: &str) -> Vec<u8> {
     format!("GET {target} HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {key}\r\n\r\n").into_bytes()
 }
 
 /// A batch of groups that can be asked to be different each time.
-pub(crate) struct Batch {
+pub struct Batch {
     bytes: Vec<u8>,
     /// Where the names end in digits.
     places: Vec<usize>,
@@ -120,7 +122,7 @@ const DIGITS: usize = 10;
 
 impl Batch {
     /// So many groups with keys of this beginning, in a tree two levels deep.
-    pub(crate) fn new(beginning: &str, records: usize, key: &str) -> Self {
+    pub fn new(beginning: &str, records: usize, key: &str) -> Self {
         let mut body = Vec::from(br#"{"groups":["#);
         let mut places = Vec::with_capacity(records);
         for record in 0..records {
@@ -143,7 +145,7 @@ impl Batch {
     }
 
     /// The request with names that were not sent before.
-    pub(crate) fn numbered(&self, number: u64) -> Vec<u8> {
+    pub fn numbered(&self, number: u64) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
         let digits = format!("{number:0DIGITS$}");
         for place in &self.places {
@@ -154,7 +156,7 @@ impl Batch {
 }
 
 /// The head of a batch with a body of so many bytes.
-pub(crate) fn post(key: &str, length: usize) -> Vec<u8> {
+pub fn post(key: &str, length: usize) -> Vec<u8> {
     format!(
         "POST /v3/groups/batch-upsert HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {key}\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\n\r\n"

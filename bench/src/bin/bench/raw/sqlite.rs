@@ -1,0 +1,240 @@
+//! Loops on SQLite: one thread, one connection, durable (a write-ahead log, `synchronous=FULL`).
+
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::Took;
+use crate::records::{Record, Shape, mix};
+use crate::requests::Phase;
+use crate::usage;
+
+const TENANT: i64 = 1;
+
+/// A loop: what it does with a record, and how many records it makes durable at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Loop {
+    pub(crate) way: Way,
+    pub(crate) transaction: u64,
+}
+
+/// What is done with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Reads what is stored, compares it, writes what differs.
+    Compare,
+    /// The same, by an index that holds a hash of what is stored.
+    Covering,
+    /// `INSERT … ON CONFLICT DO UPDATE`, whatever is stored. It does not know what differs, so it writes the time of its
+    /// update each time; SQLite would see, and write nothing, if a row stayed byte for byte what it was.
+    Blind,
+    /// `INSERT` into a table with no index but its own numbers: the ceiling. Only for the first load.
+    Insert,
+}
+
+pub(crate) const LOOPS: [Loop; 5] = [
+    Loop { way: Way::Compare, transaction: 1000 },
+    Loop { way: Way::Compare, transaction: 16_000 },
+    Loop { way: Way::Covering, transaction: 1000 },
+    Loop { way: Way::Blind, transaction: 1000 },
+    Loop { way: Way::Insert, transaction: 16_000 },
+];
+
+impl Loop {
+    pub(crate) fn name(self) -> String {
+        let way = match self.way {
+            Way::Compare => "read, compare, write what differs",
+            Way::Covering => "the same on a covering index",
+            Way::Blind => "blind upsert",
+            Way::Insert => "insert without an index: the ceiling",
+        };
+        format!("{way}; {} a transaction", self.transaction)
+    }
+
+    pub(crate) fn phases(self) -> &'static [Phase] {
+        if self.way == Way::Insert { &super::PHASES[..1] } else { &super::PHASES }
+    }
+
+    /// What the phases take, on a file of its own.
+    pub(crate) fn measure(self, shape: &Shape, records: u64) -> anyhow::Result<Vec<Took>> {
+        let directory = tempfile::tempdir()?;
+        let mut db = Connection::open(directory.path().join("raw.db"))?;
+        self.carry_out(&mut db, shape, records)
+    }
+
+    fn carry_out(self, db: &mut Connection, shape: &Shape, records: u64) -> anyhow::Result<Vec<Took>> {
+        db.execute_batch(DURABLE)?;
+        db.execute_batch(self.way.tables())?;
+        let phase = |(time, phase): (i64, &Phase)| {
+            let batches = super::batches(shape, *phase, records, self.transaction);
+            let before = usage::own();
+            let start = Instant::now();
+            for batch in &batches {
+                let transaction = db.transaction()?;
+                self.way.carry_out(&transaction, batch, time)?;
+                transaction.commit()?;
+            }
+            let lasted = start.elapsed();
+            let used = usage::own().since(before);
+            Ok(Took { lasted, busy: [used.busy, Duration::ZERO], written: used.written })
+        };
+        (0..).zip(self.phases()).map(phase).collect()
+    }
+}
+
+const DURABLE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -262144;
+    PRAGMA wal_autocheckpoint = 16000;";
+const TABLE: &str = "CREATE TABLE groups (
+    id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, description TEXT,
+    url TEXT, parent INTEGER, updated INTEGER NOT NULL) STRICT;";
+const UNIQUE: &str = "CREATE TABLE groups (
+    id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, description TEXT,
+    url TEXT, parent INTEGER, updated INTEGER NOT NULL, UNIQUE (tenant, key)) STRICT;";
+const COVERING: &str = "CREATE TABLE groups (
+    id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, description TEXT,
+    url TEXT, parent INTEGER, updated INTEGER NOT NULL) STRICT;
+  CREATE TABLE keys (
+    tenant INTEGER NOT NULL, key TEXT NOT NULL, id INTEGER NOT NULL, hash INTEGER NOT NULL,
+    PRIMARY KEY (tenant, key)) STRICT, WITHOUT ROWID;";
+const FIND: &str = "SELECT id, name, description, url, parent FROM groups WHERE tenant = ?1 AND key = ?2";
+const FIND_HASH: &str = "SELECT id, hash FROM keys WHERE tenant = ?1 AND key = ?2";
+const INSERT: &str = "INSERT INTO groups (id, tenant, key, name, description, url, parent, updated)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const INSERT_KEY: &str = "INSERT INTO keys (tenant, key, id, hash) VALUES (?1, ?2, ?3, ?4)";
+const UPDATE: &str = "UPDATE groups SET name = ?2, description = ?3, url = ?4, parent = ?5, updated = ?6
+    WHERE id = ?1";
+const UPDATE_KEY: &str = "UPDATE keys SET hash = ?3 WHERE tenant = ?1 AND key = ?2";
+const BLIND: &str = "INSERT INTO groups (id, tenant, key, name, description, url, parent, updated)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (tenant, key) DO UPDATE
+    SET name = excluded.name, description = excluded.description, url = excluded.url, parent = excluded.parent,
+    updated = excluded.updated";
+
+impl Way {
+    fn tables(self) -> &'static str {
+        match self {
+            Self::Compare | Self::Blind => UNIQUE,
+            Self::Covering => COVERING,
+            Self::Insert => TABLE,
+        }
+    }
+
+    fn carry_out(self, db: &Transaction<'_>, batch: &[Record], time: i64) -> rusqlite::Result<()> {
+        // In the order of the index, in which its pages are written.
+        let mut sorted: Vec<&Record> = batch.iter().collect();
+        sorted.sort_unstable_by_key(|record| &record.key);
+        match self {
+            Self::Compare => sorted.into_iter().try_for_each(|record| compare(db, record, time)),
+            Self::Covering => sorted.into_iter().try_for_each(|record| compare_hash(db, record, time)),
+            Self::Blind => sorted.into_iter().try_for_each(|record| insert(db, BLIND, record, time)),
+            Self::Insert => batch.iter().try_for_each(|record| insert(db, INSERT, record, time)),
+        }
+    }
+}
+
+fn id(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn insert(db: &Transaction<'_>, sql: &str, record: &Record, time: i64) -> rusqlite::Result<()> {
+    let Record { number, key, name, description, url, parent } = record;
+    let values = params![id(*number), TENANT, key, name, description, url, parent.map(id), time];
+    db.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+fn update(db: &Transaction<'_>, stored: i64, record: &Record, time: i64) -> rusqlite::Result<()> {
+    let Record { name, description, url, parent, .. } = record;
+    db.prepare_cached(UPDATE)?.execute(params![stored, name, description, url, parent.map(id), time])?;
+    Ok(())
+}
+
+fn compare(db: &Transaction<'_>, record: &Record, time: i64) -> rusqlite::Result<()> {
+    let mut find = db.prepare_cached(FIND)?;
+    let found = find
+        .query_row(params![TENANT, record.key], |row| {
+            let is_same = |place, text: &str| Ok::<_, rusqlite::Error>(row.get_ref(place)?.as_str()? == text);
+            let same = is_same(1, &record.name)?
+                && is_same(2, &record.description)?
+                && is_same(3, &record.url)?
+                && row.get::<_, Option<i64>>(4)? == record.parent.map(id);
+            Ok((row.get(0)?, same))
+        })
+        .optional()?;
+    match found {
+        None => insert(db, INSERT, record, time),
+        Some((stored, false)) => update(db, stored, record, time),
+        Some((_, true)) => Ok(()),
+    }
+}
+
+fn compare_hash(db: &Transaction<'_>, record: &Record, time: i64) -> rusqlite::Result<()> {
+    let hash = hash(record);
+    let mut find = db.prepare_cached(FIND_HASH)?;
+    let found: Option<(i64, i64)> =
+        find.query_row(params![TENANT, record.key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    match found {
+        None => {
+            insert(db, INSERT, record, time)?;
+            let values = params![TENANT, record.key, id(record.number), hash];
+            db.prepare_cached(INSERT_KEY)?.execute(values)?;
+        }
+        Some((stored, known)) if known != hash => {
+            update(db, stored, record, time)?;
+            db.prepare_cached(UPDATE_KEY)?.execute(params![TENANT, record.key, hash])?;
+        }
+        Some(_) => {}
+    }
+    Ok(())
+}
+
+/// A cheap one: what it costs counts against the limit.
+fn hash(record: &Record) -> i64 {
+    let Record { name, description, url, parent, .. } = record;
+    let mut hash = parent.map_or(u64::MAX, |parent| parent);
+    for text in [name, description, url] {
+        for piece in text.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            word[..piece.len()].copy_from_slice(piece);
+            hash = (hash.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+    mix(hash).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::records::Version;
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        shape: Shape,
+    }
+
+    #[test]
+    fn every_loop_stores_the_records() {
+        let shape = Arguments::parse_from(["bench"]).shape;
+        for way in LOOPS {
+            let mut db = Connection::open_in_memory().unwrap();
+            way.carry_out(&mut db, &shape, 300).unwrap();
+            let version = Version { is_changed: way.way != Way::Insert, ..Version::default() };
+            for number in [0, 1, 100, 299] {
+                let record = shape.record(number, 300, version);
+                let stored: (String, String, String, Option<i64>) = db
+                    .query_row(
+                        "SELECT name, description, url, parent FROM groups WHERE key = ?1",
+                        [&record.key],
+                        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+                    )
+                    .unwrap();
+                let expected = (record.name, record.description, record.url, record.parent.map(id));
+                assert_eq!(stored, expected, "{} of {number}", way.name());
+            }
+            let count: i64 = db.query_row("SELECT count(*) FROM groups", (), |row| row.get(0)).unwrap();
+            assert_eq!(count, 300, "{}", way.name());
+        }
+    }
+}
