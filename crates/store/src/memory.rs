@@ -62,6 +62,12 @@ impl Memory {
         Self { committed: Mutex::new(Some(State::default())), turn: Mutex::new(()) }
     }
 
+    /// Another store that holds the same: what happens to one does not happen to the other.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self { committed: Mutex::new(lock(&self.committed).clone()), turn: Mutex::new(()) }
+    }
+
     fn state(&self) -> Result<State, StoreError> {
         lock(&self.committed).clone().ok_or_else(|| StoreError::Unavailable("the store is closed".to_owned()))
     }

@@ -4,7 +4,6 @@ mod batch;
 mod client;
 mod events;
 mod process;
-mod random;
 mod server;
 mod tokens;
 
@@ -12,6 +11,6 @@ pub(crate) use batch::{check, describe, outcomes};
 pub(crate) use client::{Answer, BY_REFERENCE, Client, Exchange, GROUPS, UPSERT, encode};
 pub(crate) use events::{Event, Events};
 pub(crate) use process::{Process, finish, rosterd};
-pub(crate) use random::Random;
+pub(crate) use rig::Random;
 pub(crate) use server::{Server, address, serve};
 pub(crate) use tokens::{OAuthClient, TOKEN, form};

@@ -1,0 +1,3 @@
+//! `rig`: faults under load.
+
+fn main() {}
