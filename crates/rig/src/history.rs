@@ -119,7 +119,7 @@ impl Found {
     /// What is to be read once the groups are known.
     pub fn questions(groups: &[Value]) -> Vec<Read> {
         let living = groups.iter().filter(|group| group["archivedAt"].is_null());
-        let ids = living.filter_map(|group| group["id"].as_i64());
+        let ids = living.filter_map(|group| group["id"].as_str()?.parse().ok());
         ids.flat_map(|id| [Read::Usergroup(id), Read::Addresses(id), Read::Attributes(id)]).collect()
     }
 }

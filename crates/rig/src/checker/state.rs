@@ -46,7 +46,8 @@ pub(super) fn compare(oracle: &Oracle, found: &Found, tally: &mut Tally) {
 }
 
 fn by_id(groups: &[Value]) -> BTreeMap<i64, Value> {
-    let id = |group: &Value| group["id"].as_i64().unwrap_or_default();
+    // Contract 1 says ids as texts.
+    let id = |group: &Value| group["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
     groups.iter().map(|group| (id(group), timeless(group))).collect()
 }
 
