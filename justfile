@@ -58,3 +58,11 @@ bench-postgres *ARGUMENTS: (bench "--engine" "postgres" ARGUMENTS)
 # What a search costs at 10⁶ groups, and what its index costs a first load
 bench-search *GROUPS:
     cargo run --release --locked --package rosterd-bench --bin search {{GROUPS}}
+
+# What faults under load do to a server: a short round of each, with a dev build (as root: all of them)
+rigs *ARGUMENTS:
+    scripts/rigs {{ARGUMENTS}}
+
+# The same before a release, with a release build: 1000 kills, 1000 power cuts and so on. Goes on where it was
+rigs-long *ARGUMENTS:
+    scripts/rigs --long {{ARGUMENTS}}

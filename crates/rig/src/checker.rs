@@ -8,6 +8,8 @@
 //! answered before it was sent and those that were sent after it was answered.
 
 mod state;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use std::collections::{HashMap, HashSet};
@@ -51,6 +53,14 @@ impl Event<'_> {
     }
 }
 
+/// What an explanation has to fit.
+struct Clues<'a> {
+    looks: &'a [Look<'a>],
+    found: &'a Found,
+    /// Batches of which it is known already that they were lost.
+    lost: u64,
+}
+
 /// A history told again.
 struct Replay {
     oracle: Oracle,
@@ -62,6 +72,12 @@ impl Checker {
     /// Of a tenant that has the attributes of the workload and nothing else.
     pub fn new() -> Self {
         Self { oracle: Oracle::new(), kept: HashMap::new(), settled: HashSet::new() }
+    }
+
+    /// Another one that knows as much.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self { oracle: self.oracle.fork(), kept: self.kept.clone(), settled: self.settled.clone() }
     }
 
     /// The revision of what was found last.
@@ -105,7 +121,8 @@ impl Checker {
         let claimed: HashSet<&str> = events.iter().map(|event| event.run.id.as_str()).collect();
         let orphans: Vec<&Run> =
             new.iter().copied().filter(|run| run.wrote() && !claimed.contains(run.id.as_str())).collect();
-        let replay = self.explain(&events, &orphans, &spare, &looks, found);
+        let clues = Clues { looks: &looks, found, lost: tally.lost };
+        let replay = self.explain(&events, &orphans, &spare, &clues);
         tally += replay.tally;
         tally.cycles = 1;
         (self.oracle, tally.silent) = (replay.oracle, tally.silent.saturating_sub(tally.silent_done));
@@ -121,8 +138,7 @@ impl Checker {
         events: &[Event<'_>],
         orphans: &[&Run],
         spare: &[&Attempt<'_>],
-        looks: &[Look<'_>],
-        found: &Found,
+        clues: &Clues<'_>,
     ) -> Replay {
         let mut ways = vec![Vec::new()];
         for orphan in orphans {
@@ -144,7 +160,7 @@ impl Checker {
                 attempt: index.and_then(|index| spare.get(index).copied()),
             });
             let known = events.iter().map(|event| Event { run: event.run, attempt: event.attempt });
-            let mut replay = self.replay(known.chain(explained).collect(), looks, found);
+            let mut replay = self.replay(known.chain(explained).collect(), clues);
             replay.tally.silent_done = orphans.len() as u64;
             if best.as_ref().is_none_or(|best| replay.tally.faults() < best.tally.faults()) {
                 best = Some(replay);
@@ -157,11 +173,11 @@ impl Checker {
     }
 
     /// Tells the history again in this order.
-    fn replay(&self, mut events: Vec<Event<'_>>, looks: &[Look<'_>], found: &Found) -> Replay {
+    fn replay(&self, mut events: Vec<Event<'_>>, clues: &Clues<'_>) -> Replay {
         events.sort_by_key(Event::place);
         let mut replay = Replay { oracle: self.oracle.fork(), kept: Vec::new(), tally: Tally::default() };
         check_order(&events, &mut replay.tally);
-        let mut open: Vec<Open<'_>> = looks.iter().map(|look| Open::of(look, &events)).collect();
+        let mut open: Vec<Open<'_>> = clues.looks.iter().map(|look| Open::of(look, &events)).collect();
         look_around(&replay.oracle, &mut open);
         let mut is_whole = true;
         for event in &events {
@@ -173,11 +189,20 @@ impl Checker {
                 look_around(&replay.oracle, &mut open);
             }
         }
-        for open in &open {
-            replay.unexplained(open, is_whole);
+        // Writes first: whoever read what was lost was told the truth, at that time.
+        open.retain(|open| !open.is_right && (is_whole || open.until <= replay.oracle.revision()));
+        let (reads, writes): (Vec<_>, Vec<_>) =
+            open.iter().partition(|open| matches!(open.look, Look::Read { .. }));
+        for open in writes {
+            replay.unexplained(open);
+        }
+        if clues.lost + replay.tally.lost == 0 {
+            for open in reads {
+                replay.unexplained(open);
+            }
         }
         if is_whole {
-            state::compare(&replay.oracle, found, &mut replay.tally);
+            state::compare(&replay.oracle, clues.found, &mut replay.tally);
         }
         replay
     }
@@ -221,19 +246,14 @@ impl Replay {
     }
 
     /// Something for which no revision was found.
-    fn unexplained(&mut self, open: &Open<'_>, is_whole: bool) {
-        if open.is_right || !(is_whole || open.until <= self.oracle.revision()) {
-            return;
-        }
+    fn unexplained(&mut self, open: &Open<'_>) {
         match open.look {
             Look::Write { attempt, .. } => self.tally.lose(attempt.name()),
-            // Whoever read what was lost was told the truth, at that time.
-            Look::Read { .. } if self.tally.lost > 0 => {}
             Look::Read { read, shown, .. } => {
                 let (target, said) = (read.target(), shorten(&shown.body));
-                let window = format!("{}..={}", open.from, open.until);
+                let from = open.from;
                 self.tally
-                    .wrong(format!("at no revision of {window}, {target} shows {} {said}", shown.status));
+                    .wrong(format!("at no revision from {from} on, {target} shows {} {said}", shown.status));
             }
         }
     }
@@ -250,7 +270,7 @@ struct Open<'a> {
 impl<'a> Open<'a> {
     fn of(look: &'a Look<'a>, events: &[Event<'_>]) -> Self {
         let (began, ended) = look.times();
-        let (mut from, mut until) = (i64::MIN, i64::MAX);
+        let (mut from, mut until) = (0, i64::MAX);
         for event in events {
             let Some(attempt) = event.attempt else { continue };
             if attempt.ended.is_some_and(|ended| ended < began) {

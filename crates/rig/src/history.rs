@@ -40,7 +40,7 @@ impl Fate {
         };
         let said = || {
             let said: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-            let code = said["code"].as_str().or_else(|| said["errorCode"].as_str());
+            let code = said["code"].as_str().or_else(|| said["error"]["errorCode"].as_str());
             format!("{} {}", reply.status, code.unwrap_or(&reply.body))
         };
         match (asked, reply.status) {

@@ -2,13 +2,15 @@
 
 use std::ops::AddAssign;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// So many notes are kept.
 const NOTES: usize = 40;
+/// Longer ones are cut off.
+const LONGEST: usize = 1200;
 
 /// What a history came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
     /// Histories that were settled.
@@ -45,24 +47,23 @@ impl Tally {
 
     pub(crate) fn lose(&mut self, note: impl Into<String>) {
         self.lost += 1;
-        self.note(format!("lost: {}", note.into()));
+        self.note(&format!("lost: {}", note.into()));
     }
 
     pub(crate) fn halve(&mut self, note: impl Into<String>) {
         self.half_applied += 1;
-        self.note(format!("half applied: {}", note.into()));
+        self.note(&format!("half applied: {}", note.into()));
     }
 
     /// Counts something that no order of the requests explains.
     pub fn wrong(&mut self, note: impl Into<String>) {
         self.wrong += 1;
-        self.note(format!("wrong: {}", note.into()));
+        self.note(&format!("wrong: {}", note.into()));
     }
 
-    /// Says something that is counted nowhere.
-    pub fn note(&mut self, note: String) {
+    fn note(&mut self, note: &str) {
         if self.notes.len() < NOTES {
-            self.notes.push(note);
+            self.notes.push(shorten(note, LONGEST));
         }
     }
 }
@@ -79,7 +80,15 @@ impl AddAssign for Tally {
         self.half_applied += other.half_applied;
         self.wrong += other.wrong;
         for note in other.notes {
-            self.note(note);
+            self.note(&note);
         }
+    }
+}
+
+/// The beginning of a long text.
+pub(crate) fn shorten(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }

@@ -88,6 +88,17 @@ fn crates_depend_in_one_direction() {
     }
 }
 
+/// What is there to find faults is in no release.
+#[test]
+fn rigs_are_not_shipped() {
+    let members = read("Cargo.toml");
+    let default = members.lines().find(|line| line.starts_with("default-members")).unwrap();
+    assert!(!default.contains("rig"), "{default}");
+    for name in ["directory", "store", "faces", "server"] {
+        assert!(!dependencies(name).contains(&"rig".to_owned()), "{name} depends on the rigs");
+    }
+}
+
 #[test]
 fn the_domain_is_pure() {
     let known = ["caseless", "unicode-normalization", "url"];

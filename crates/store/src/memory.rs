@@ -3,6 +3,7 @@
 
 mod addresses;
 mod attributes;
+mod fork;
 mod matching;
 mod moving;
 
@@ -60,12 +61,6 @@ impl Memory {
     /// An empty store.
     pub fn new() -> Self {
         Self { committed: Mutex::new(Some(State::default())), turn: Mutex::new(()) }
-    }
-
-    /// Another store that holds the same: what happens to one does not happen to the other.
-    #[must_use]
-    pub fn fork(&self) -> Self {
-        Self { committed: Mutex::new(lock(&self.committed).clone()), turn: Mutex::new(()) }
     }
 
     fn state(&self) -> Result<State, StoreError> {

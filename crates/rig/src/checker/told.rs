@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::history::{Fate, Operation, Reply, Shown};
-use crate::tally::Tally;
+use crate::tally::{self, Tally};
 use crate::workload::{Asked, Read, Write};
 
 /// A write, with everything that came back to it.
@@ -28,13 +28,9 @@ impl Attempt<'_> {
     }
 }
 
-/// The beginning of a long text.
+/// The beginning of what a client sent or was told.
 pub(super) fn shorten(text: &str) -> String {
-    const MOST: usize = 400;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    tally::shorten(text, 400)
 }
 
 /// The answer to a request with an idempotency key that was done.
@@ -79,7 +75,10 @@ impl<'a> Told<'a> {
         let mut keyed: BTreeMap<&str, Vec<(&'a Write, &'a Operation)>> = BTreeMap::new();
         for operation in history {
             match (&operation.asked, &operation.fate) {
-                (_, Fate::Strange(said)) => told.tally.wrong(format!("{:?}: {said}", operation.asked)),
+                (_, Fate::Strange(said)) => {
+                    let asked = shorten(&format!("{:?}", operation.asked));
+                    told.tally.wrong(format!("{said} to {asked}"));
+                }
                 (_, Fate::Refused(_)) => told.tally.refused += 1,
                 _ => {}
             }
