@@ -16,7 +16,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use super::deadlines::DEADLINES;
 use super::head::{MAX_FIELDS, MAX_HEADERS, MAX_TARGET};
 use super::places::{Limits, Place, Places};
+use super::sockets::{Listener, Socket};
 use super::stall::Stall;
 use super::tls::Tls;
 use super::visit::Peer;
@@ -34,12 +35,11 @@ const READ_AHEAD: usize = MAX_HEADERS + MAX_TARGET + (8 << 10);
 /// What is read behind the last answer of a connection: more than the body of a usual batch, little enough
 /// that hundreds who send the largest body do not keep everything else waiting.
 const LINGER_BYTES: usize = 2 << 20;
-const LINGER_BUFFER: usize = 16 << 10;
 
 /// Where clients come in.
 #[derive(Debug)]
-pub(crate) struct Entrance {
-    pub(crate) listener: TcpListener,
+pub(crate) struct Entrance<L = TcpListener> {
+    pub(crate) listener: L,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Arc<Tls>>,
 }
@@ -74,7 +74,11 @@ impl Endless {
 
 /// Serves until `stop` is cancelled; then finishes what is under way, for at most 30 seconds. Returns
 /// whether everything was finished.
-pub(crate) async fn serve(entrance: Entrance, router: Router, stop: CancellationToken) -> bool {
+pub(crate) async fn serve<L: Listener>(
+    entrance: Entrance<L>,
+    router: Router,
+    stop: CancellationToken,
+) -> bool {
     let Entrance { listener, limits, tls } = entrance;
     let places = Places::new(limits);
     let close = CancellationToken::new();
@@ -82,6 +86,7 @@ pub(crate) async fn serve(entrance: Entrance, router: Router, stop: Cancellation
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
@@ -112,9 +117,9 @@ pub(crate) async fn serve(entrance: Entrance, router: Router, stop: Cancellation
 }
 
 /// One connection from its beginning to its end, unless it must make room before it has sent anything of use.
-async fn receive(stream: TcpStream, place: Place, house: Arc<House>) {
+async fn receive<S: Socket>(stream: S, place: Place, house: Arc<House>) {
     // Answers are written whole: waiting to fill a segment only delays them.
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = stream.send_at_once() {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let ended = tokio::select! {
@@ -130,23 +135,20 @@ async fn receive(stream: TcpStream, place: Place, house: Arc<House>) {
 /// A connection with all its requests. After an answer that did not wait for the whole of its request,
 /// what still comes is read and thrown away for a moment: a socket that is closed over bytes that nobody
 /// has read is reset, and the reset can destroy the answer on its way.
-async fn visit(stream: TcpStream, place: &Place, house: &House) -> Result<(), String> {
+async fn visit<S: Socket>(stream: S, place: &Place, house: &House) -> Result<(), String> {
     let mut stream = Stall::new(stream, DEADLINES.write);
     greet(&mut stream, place, house).await?;
-    let lingered = timeout(DEADLINES.linger, linger(stream.inner())).await;
+    let lingered = timeout(DEADLINES.linger, linger(stream.inner_mut())).await;
     lingered.map_err(|late| late.to_string())?.map_err(|error| error.to_string())
 }
 
-/// Reads and throws away what still comes. No buffer is kept while nothing does.
-async fn linger(stream: &TcpStream) -> io::Result<()> {
+/// Reads and throws away what still comes.
+async fn linger(stream: &mut impl Socket) -> io::Result<()> {
     let mut left = LINGER_BYTES;
     while left > 0 {
-        stream.readable().await?;
-        match stream.try_read(&mut [0; LINGER_BUFFER]) {
-            Ok(0) => break,
-            Ok(bytes) => left = left.saturating_sub(bytes),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+        match stream.skip().await? {
+            0 => break,
+            bytes => left = left.saturating_sub(bytes),
         }
     }
     Ok(())
@@ -193,6 +195,8 @@ where
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
+        // A request that is there already is answered.
+        biased;
         ended = connection.as_mut() => ended,
         () = house.close.cancelled() => {
             connection.as_mut().graceful_shutdown();

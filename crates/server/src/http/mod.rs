@@ -22,6 +22,7 @@ mod packing;
 pub(crate) mod places;
 pub(crate) mod rates;
 mod runs;
+pub(crate) mod sockets;
 mod stall;
 mod subject;
 mod system;
@@ -33,8 +34,8 @@ mod visit;
 mod wording;
 mod write;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
@@ -87,7 +88,7 @@ impl App {
             memory: Memory::new(),
             rates,
             followers: Followers::new(),
-            openapi: serde_json::to_vec(&openapi())?.into(),
+            openapi: described()?,
             capabilities: serde_json::to_vec(&capabilities::capabilities(settings))?.into(),
         })
     }
@@ -108,6 +109,16 @@ fn lessor(service: &Arc<Service>) -> Option<rates::Lessor> {
 /// The OpenAPI document of this server.
 pub(crate) fn openapi() -> serde_json::Value {
     faces::openapi(env!("CARGO_PKG_VERSION"))
+}
+
+/// The same as it is sent, made once.
+fn described() -> anyhow::Result<Bytes> {
+    static MADE: OnceLock<Bytes> = OnceLock::new();
+    if let Some(made) = MADE.get() {
+        return Ok(made.clone());
+    }
+    let made = serde_json::to_vec(&openapi())?.into();
+    Ok(MADE.get_or_init(|| made).clone())
 }
 
 /// Every route of the server.

@@ -24,8 +24,8 @@ impl<T> Stall<T> {
     }
 
     /// The stream itself, for which no deadline runs.
-    pub(super) const fn inner(&self) -> &T {
-        &self.inner
+    pub(super) const fn inner_mut(&mut self) -> &mut T {
+        &mut self.inner
     }
 
     fn judge<R>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
