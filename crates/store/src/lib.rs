@@ -41,6 +41,8 @@ pub use leases::{Claim, Lease, Metered};
 pub use location::{Location, LocationFault};
 pub use migrations::{Migration, Spread, migrate, migrations};
 pub use postgres::Database;
+#[cfg(any(test, feature = "testing"))]
+pub use sqlite::Stepped;
 pub use waiting::{read, read_for, write, write_for};
 
 /// Opens the store in a data directory, which is created if it is not there.

@@ -108,8 +108,7 @@ impl Checkpointer {
         health: &Arc<Health>,
         signal: &Arc<Signal>,
     ) -> Result<Self, StoreError> {
-        let rounds =
-            Rounds { db, health: Arc::clone(health), signal: Arc::clone(signal), restart_at: LONG_LOG };
+        let rounds = Rounds::new(db, health, signal);
         let thread = thread::Builder::new()
             .name("store-checkpointer".to_owned())
             .spawn(move || rounds.run())
@@ -127,7 +126,7 @@ impl Checkpointer {
     }
 }
 
-struct Rounds {
+pub(super) struct Rounds {
     db: Connection,
     health: Arc<Health>,
     signal: Arc<Signal>,
@@ -148,6 +147,10 @@ impl Log {
 }
 
 impl Rounds {
+    pub(super) fn new(db: Connection, health: &Arc<Health>, signal: &Arc<Signal>) -> Self {
+        Self { db, health: Arc::clone(health), signal: Arc::clone(signal), restart_at: LONG_LOG }
+    }
+
     fn run(mut self) {
         let mut seen = 0;
         // A server that was killed leaves a log behind: settle it as soon as nothing else goes on.
@@ -184,7 +187,7 @@ impl Rounds {
     }
 
     /// When the writer is idle. Afterwards nobody touches the data file until the next write.
-    fn settle(&mut self) -> bool {
+    pub(super) fn settle(&mut self) -> bool {
         match self.checkpoint("PASSIVE") {
             Some(log) if log.backlog() > 0 => false,
             Some(log) => {
@@ -220,7 +223,7 @@ impl Rounds {
 
     /// What is left in the log goes into the data file; unless the disk failed: then what was read from
     /// the log may not be what lies there, and a restart has to read it again.
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         let untouchable = self.health.check().is_err();
         if untouchable {
             let keep = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;

@@ -22,6 +22,8 @@ mod rows;
 mod runs;
 mod search;
 mod session;
+#[cfg(any(test, feature = "testing"))]
+mod stepped;
 mod stored_answers;
 mod subtree;
 mod tenants;
@@ -42,6 +44,8 @@ pub(crate) use self::files::exist_in as exists;
 use self::files::{DataDir, Lock};
 use self::readers::Readers;
 use self::search::Following;
+#[cfg(any(test, feature = "testing"))]
+pub use self::stepped::Stepped;
 use self::writer::{Health, Writer};
 use crate::{
     Done, Indexing, Migration, Options, Purpose, ReadFor, ReadJob, Store, StoreError, Turn, WriteJob,

@@ -50,7 +50,7 @@ pub(super) struct Writer {
     health: Arc<Health>,
 }
 
-struct Queued {
+pub(super) struct Queued {
     job: WriteJob,
     ticket: Ticket,
 }
@@ -85,17 +85,26 @@ impl Writer {
         health: &Arc<Health>,
         signal: Arc<Signal>,
     ) -> Result<Self, StoreError> {
-        let (sender, receiver) = sync_channel(capacity);
-        let turn = Turns { db, health: Arc::clone(health), signal };
+        let (writer, turns, queue) = Self::without_thread(db, capacity, health, signal);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || turn.run(&receiver))
+            .spawn(move || turns.run(&queue))
             .map_err(|error| StoreError::Unavailable(format!("the writer cannot start: {error}")))?;
-        Ok(Self {
-            queue: Mutex::new(Some(sender)),
-            thread: Mutex::new(Some(thread)),
-            health: Arc::clone(health),
-        })
+        *lock(&writer.thread) = Some(thread);
+        Ok(writer)
+    }
+
+    /// Both ends, and the queue between them.
+    pub(super) fn without_thread(
+        db: Connection,
+        capacity: usize,
+        health: &Arc<Health>,
+        signal: Arc<Signal>,
+    ) -> (Self, Turns, Receiver<Queued>) {
+        let (sender, receiver) = sync_channel(capacity);
+        let turns = Turns { db, health: Arc::clone(health), signal };
+        let (queue, thread) = (Mutex::new(Some(sender)), Mutex::default());
+        (Self { queue, thread, health: Arc::clone(health) }, turns, receiver)
     }
 
     pub(super) fn write(&self, job: WriteJob, done: Done) -> Result<(), StoreError> {
@@ -131,7 +140,7 @@ impl Writer {
 }
 
 /// The writer's end.
-struct Turns {
+pub(super) struct Turns {
     db: Connection,
     health: Arc<Health>,
     signal: Arc<Signal>,
@@ -150,10 +159,15 @@ struct Group {
 impl Turns {
     fn run(self, queue: &Receiver<Queued>) {
         while let Ok(first) = queue.recv() {
-            self.signal.pass();
-            for (ticket, fate) in self.turn(first, queue) {
-                ticket.tell(fate);
-            }
+            self.serve(first, queue);
+        }
+    }
+
+    /// One transaction of this job and of those behind it, and its end told.
+    pub(super) fn serve(&self, first: Queued, queue: &Receiver<Queued>) {
+        self.signal.pass();
+        for (ticket, fate) in self.turn(first, queue) {
+            ticket.tell(fate);
         }
     }
 
