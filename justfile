@@ -20,6 +20,10 @@ fuzz SECONDS="60":
 check-api SECONDS="60":
     scripts/check-api {{SECONDS}}
 
+# Live through COUNT simulated worlds of random seeds, or through that of ROSTERD_SEED
+simulate COUNT="1000":
+    ROSTERD_SEEDS={{COUNT}} cargo test --locked --package rosterd --bin rosterd simulation::tests::any_seeds -- --ignored --nocapture
+
 # Everything that CI checks
 ci:
     .ci/run

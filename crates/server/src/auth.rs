@@ -105,6 +105,10 @@ pub(crate) fn random_request_id() -> String {
 #[expect(clippy::disallowed_methods, reason = "this is where randomness comes from")]
 pub(crate) fn random_bytes<const BYTES: usize>() -> anyhow::Result<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
+    #[cfg(test)]
+    if crate::simulation::fill(&mut bytes) {
+        return Ok(bytes);
+    }
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
     Ok(bytes)

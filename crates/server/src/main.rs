@@ -9,6 +9,9 @@ mod http;
 mod logging;
 mod metrics;
 mod service;
+#[cfg(test)]
+mod simulation;
+mod threads;
 mod upkeep;
 
 fn main() -> std::process::ExitCode {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::service::Service;
+use crate::threads;
 
 /// How long other servers may not know of a batch that changed nothing.
 const RUNS_WAIT: Duration = Duration::from_secs(1);
@@ -33,7 +34,7 @@ async fn forget(service: Arc<Service>) {
     loop {
         ticks.tick().await;
         let service = Arc::clone(&service);
-        let done = tokio::task::spawn_blocking(move || service.forget_expired_runs()).await;
+        let done = threads::wait(move || service.forget_expired_runs()).await;
         if let Ok(Err(error)) = done {
             tracing::warn!(%error, "expired runs are forgotten in an hour");
         }

@@ -13,6 +13,7 @@ use super::memory::LARGE_ANSWER;
 use super::visit;
 use crate::audit;
 use crate::auth::{Denied, Principal, Scope, claimed_id};
+use crate::threads;
 
 /// The sender, if the key is good, has the scope, and does not ask too often. The tenant comes from the key
 /// alone. Reads get their place here; writes only where there would be one, before their body is read.
@@ -95,7 +96,7 @@ fn bearer(value: &str) -> Option<&str> {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
 ) -> Result<T, Refused> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+    threads::wait(work).await.unwrap_or_else(|error| {
         tracing::error!(%error, "a request's work ended without a result");
         Err(Refusal::Internal.into())
     })
