@@ -19,8 +19,8 @@ pub struct Needs<'b> {
     pub keys: Vec<LookupKey>,
     /// Those of the keys that records are known by: for these, similar stored references are wanted too.
     pub own_keys: HashSet<LookupKey>,
-    /// Records of which it may be enough to know that nothing changes. What an engine does not tell of them in
-    /// [`Snapshot::alike`] is wanted as of own keys.
+    /// Records of which it may be enough to know that nothing changes. What an engine does not tell of them in `alike`
+    /// of the [`Snapshot`] is wanted as of own keys.
     pub plain: Vec<Plain<'b>>,
     /// How many ids may be assigned.
     pub fresh_ids: usize,
