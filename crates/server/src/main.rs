@@ -8,6 +8,7 @@ mod config;
 mod http;
 mod logging;
 mod metrics;
+mod sabotage;
 mod service;
 #[cfg(test)]
 mod simulation;

@@ -17,11 +17,13 @@ use std::sync::{Arc, Mutex};
 
 use directory::{
     Batch, Clock, GroupView, LookupKey, Outcome, PlanContext, RunId, TenantId, Timestamp, needs,
-    needs_hierarchy, plan,
+    needs_hierarchy,
 };
+use store::sabotage::{Defect, is_on};
 use store::{AccessKey, ReadFor, Reader, Store, StoreError, StoredAnswer, Transaction, Turn};
 
 use crate::auth::{self, Denied, Principal};
+use crate::sabotage::plan;
 use changes::Wakes;
 pub(crate) use changes::{Followed, Hint};
 use once::UnderWay;
@@ -154,12 +156,18 @@ impl Service {
             let (planned, _) = self.plan_first(batch, &begun)?;
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
             let (write, begun) = (Arc::clone(&write), Arc::clone(&begun));
-            let (written, entered) = self.write(batch.tenant, move |transaction| {
+            let (written, entered, kept) = self.write(batch.tenant, move |transaction| {
                 let done = service.take_turn(transaction, &batch, &begun, &planned)?;
                 let written = write(&done.outcome, done.view.as_ref());
-                transaction.keep_answer(&service.kept(&batch, &once, &written, done.id(), now), now)?;
-                Ok((written, service.enter(transaction, done)?))
+                let kept = service.kept(&batch, &once, &written, done.id(), now);
+                if !is_on(Defect::KeyApart) {
+                    transaction.keep_answer(&kept, now)?;
+                }
+                Ok((written, service.enter(transaction, done)?, kept))
             })?;
+            if is_on(Defect::KeyApart) {
+                self.write(kept.tenant, move |transaction| transaction.keep_answer(&kept, now))?;
+            }
             Ok(Fate::Done(written, Box::new(self.settle(entered))))
         })
     }
@@ -193,7 +201,8 @@ impl Service {
     ) -> Result<Done, StoreError> {
         let at = self.clock.now();
         let planned_anew;
-        let planned = if transaction.revision(batch.tenant)? == planned.revision() {
+        let is_current = transaction.revision(batch.tenant)? == planned.revision();
+        let planned = if is_current || is_on(Defect::LostUpdate) {
             planned
         } else {
             planned_anew = self.plan(transaction, batch, begun)?;

@@ -23,6 +23,7 @@ pub mod moving;
 mod observed;
 mod postgres;
 mod references;
+pub mod sabotage;
 mod sqlite;
 mod waiting;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::builder::RangedU64ValueParser;
 use directory::{Clock as _, DEPTH_LIMIT};
-use store::{Durability, Options, Purpose, Store, Tenant};
+use store::{Durability, Options, Purpose, Store, Tenant, sabotage};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ use super::rates::Rates;
 use crate::audit;
 use crate::auth::{NewKey, Scope, new_key};
 use crate::clock::SystemClock;
-use crate::config::StoreLocation;
+use crate::config::{Misconfigured, StoreLocation};
 use crate::http::admission::THREADS;
 use crate::http::tls::Tls;
 use crate::http::{App, Settings, connection, router};
@@ -90,6 +90,7 @@ impl DatabaseOptions {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    sabotage::check().map_err(Misconfigured)?;
     logging::start();
     let recorder = metrics::install().context("cannot start the metrics")?;
     let location = arguments.data.location()?;

@@ -7,6 +7,7 @@ use directory::{
 use store::{Reader, StoreError};
 
 use super::Service;
+use crate::sabotage::as_listed;
 
 /// What was found of the one group that a key should name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +34,13 @@ impl Service {
         filter: &Filter,
         page: Page,
     ) -> Result<Named<Listed>, StoreError> {
-        match parent {
+        let list = || match parent {
             None => self.read(|reader| reader.list(tenant, filter, page)).map(Named::One),
             Some(parent) => self.of_one(tenant, parent, |reader, parent| {
                 reader.list(tenant, &Filter { place: Place::Below(parent), ..filter.clone() }, page)
             }),
-        }
+        };
+        as_listed(&(tenant, parent, filter, page), list)
     }
 
     /// One page of the groups that a text finds and a filter lets through; below one parent, if one is

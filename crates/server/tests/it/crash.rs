@@ -6,7 +6,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Random, Server};
+use crate::harness::{Client, Exchange, Random, Server, UPSERT};
 
 /// `ROSTERD_TEST_ROUNDS` asks for more.
 const ROUNDS: usize = 12;
@@ -45,13 +45,24 @@ fn write_until_the_end(client: &Client, writer: &str, acknowledged: &mpsc::Sende
     }
 }
 
+fn rounds() -> usize {
+    std::env::var("ROSTERD_TEST_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap())
+}
+
+/// Not at an acknowledgement, but somewhere after it.
+fn kill_somewhere(server: &mut Server, random: &mut Random) {
+    for _ in 0..random.below(200_000) {
+        std::hint::spin_loop();
+    }
+    server.kill9_and_restart();
+}
+
 #[test]
 fn what_was_acknowledged_survives_and_no_batch_is_there_in_part() {
     let mut server = Server::start();
     let mut random = Random::new();
     let mut sent: Vec<Sent> = Vec::new();
-    let rounds = std::env::var("ROSTERD_TEST_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
-    for round in 0..rounds {
+    for round in 0..rounds() {
         let enough = random.below(3 * WRITERS) + 1;
         let (acknowledge, acknowledged) = mpsc::channel();
         let writers: Vec<_> = (0..WRITERS)
@@ -63,11 +74,7 @@ fn what_was_acknowledged_survives_and_no_batch_is_there_in_part() {
             .collect();
         drop(acknowledge);
         assert_eq!(acknowledged.iter().take(enough).count(), enough, "the writers ended early");
-        // Not at an acknowledgement, but somewhere after it.
-        for _ in 0..random.below(200_000) {
-            std::hint::spin_loop();
-        }
-        server.kill9_and_restart();
+        kill_somewhere(&mut server, &mut random);
         sent.extend(writers.into_iter().flat_map(|writer| writer.join().unwrap()));
         check_stored(&server.client, &sent);
     }
@@ -102,4 +109,43 @@ fn check_stored(client: &Client, sent: &[Sent]) {
         );
     }
     assert_eq!(stored, BTreeMap::new(), "groups that nobody sent");
+}
+
+/// Sends batch after batch, each with a key of its own, until the server is gone; the one that was not answered.
+fn write_with_keys(client: &Client, writer: &str, acknowledged: &mpsc::Sender<()>) -> Exchange {
+    for number in 0.. {
+        let name = format!("{writer}-k{number}");
+        let body = json!({"groups": batch(&name)}).to_string();
+        let request = client.post(UPSERT, body).header("idempotency-key", &name);
+        let Ok(answer) = request.try_send() else { return request };
+        assert_eq!(answer.json()["summary"]["created"], BATCH, "{}", answer.text());
+        let _ = acknowledged.send(());
+    }
+    unreachable!("the numbers do not end")
+}
+
+/// Whether the first one was done or not: whoever sends it again is told what it did.
+#[test]
+fn a_key_is_kept_with_what_was_done_for_it_or_neither_is() {
+    let mut server = Server::start();
+    let mut random = Random::new();
+    let mut replayed = 0;
+    for round in 0..rounds() {
+        let (acknowledge, acknowledged) = mpsc::channel();
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let (client, acknowledge) = (server.client.clone(), acknowledge.clone());
+                thread::spawn(move || write_with_keys(&client, &format!("r{round}-w{writer}"), &acknowledge))
+            })
+            .collect();
+        drop(acknowledge);
+        acknowledged.iter().nth(random.below(WRITERS)).unwrap();
+        kill_somewhere(&mut server, &mut random);
+        for writer in writers {
+            let again = writer.join().unwrap().with_address(server.client.address).send();
+            assert_eq!((again.status, &again.json()["summary"]["created"]), (200, &json!(BATCH)));
+            replayed += usize::from(again.header("idempotent-replayed").is_some());
+        }
+    }
+    eprintln!("{replayed} of {} requests without an answer had been done", rounds() * WRITERS);
 }

@@ -181,3 +181,32 @@ fn another_tenants_tree_is_nobodys() {
     }
     assert_eq!(keys(&two, GROUPS, "parentExternalReferenceId=top"), [""; 0]);
 }
+
+/// Ids count for each tenant alone: another one has groups with the same ids, and the same keys.
+#[test]
+fn an_equal_tree_of_another_tenant_changes_no_list() {
+    let server = Server::start();
+    let (one, two) = (server.new_tenant("one"), server.new_tenant("two"));
+    plant(&one);
+    let lists = || {
+        [
+            "",
+            "?roots=true",
+            "?archived=any",
+            "?parentExternalReferenceId=top",
+            "?externalReferenceType=S",
+            "?search=le",
+            "/1/children",
+            "/1/tree",
+            "/6/ancestors",
+            "/2",
+            "/by-reference-id/left",
+            "/changes?since=0",
+        ]
+        .map(|target| one.get(&format!("{GROUPS}{target}")).send().text().to_owned())
+    };
+    let alone = lists();
+    plant(&two);
+    assert_eq!(lists(), alone);
+    assert_eq!(keys(&two, &format!("{GROUPS}/1/children"), ""), ["left", "right"]);
+}

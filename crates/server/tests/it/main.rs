@@ -44,6 +44,7 @@ mod refusals;
 mod rehearsal;
 mod rules;
 mod runs;
+mod sabotage;
 mod samples;
 mod scopes;
 mod search;

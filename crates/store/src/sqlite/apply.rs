@@ -19,6 +19,7 @@ use crate::StoreError;
 use crate::content_hash;
 use crate::details::stored_details;
 use crate::fold::fold;
+use crate::sabotage::{Defect, is_on};
 
 /// A reference with the number under which it is found.
 type Folded<'w> = (i64, &'w ExternalReference);
@@ -83,6 +84,9 @@ impl<'t> Turn<'t> {
         creates.sort_unstable_by_key(|create| create.fold);
         let mut insert = self.db.prepare_cached(include_str!("sql/insert.sql"))?;
         for create in creates {
+            if is_on(Defect::CommitPerRecord) {
+                self.db.execute_batch("RELEASE job; COMMIT; BEGIN IMMEDIATE; SAVEPOINT job")?;
+            }
             self.insert(&mut insert, &create)?;
             if let Some(details) = &create.content.details {
                 self.add_details(create.id, details)?;

@@ -8,6 +8,7 @@ use rusqlite::vtab::array;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::StoreError;
+use crate::sabotage::{Defect, is_on};
 
 /// How long a statement waits for a lock that another connection or process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,8 +59,9 @@ impl Role {
 
     /// The index is made anew after the machine has gone down. Its syncs would hold up those of the log, which
     /// commits wait for.
-    const fn synchronous(self) -> &'static str {
+    fn synchronous(self) -> &'static str {
         match self {
+            Self::Writer if is_on(Defect::SynchronousNormal) => "NORMAL",
             Self::Indexer | Self::Searcher => "OFF",
             Self::Writer | Self::Answers | Self::Plans | Self::Keys | Self::Checkpointer | Self::Admin => {
                 "FULL"

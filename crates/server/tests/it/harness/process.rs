@@ -9,13 +9,16 @@ use std::time::Duration;
 /// Nothing is expected to take this long: a test that waits for it hangs.
 pub(crate) const GUARD: Duration = Duration::from_mins(2);
 
+/// Switches a defect on in a build that can have one: what `scripts/sabotage` says is for the servers.
+pub(crate) const SABOTAGE: &str = "ROSTERD_SABOTAGE";
+
 /// The program, without what the tester's environment says to it.
 pub(crate) fn rosterd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
     for (name, _) in std::env::vars_os() {
-        let ours = name
-            .to_str()
-            .is_some_and(|name| name.starts_with("ROSTERD_") || ["RUST_LOG", "DATABASE_URL"].contains(&name));
+        let ours = name.to_str().is_some_and(|name| {
+            (name.starts_with("ROSTERD_") && name != SABOTAGE) || ["RUST_LOG", "DATABASE_URL"].contains(&name)
+        });
         if ours {
             command.env_remove(name);
         }
