@@ -24,6 +24,14 @@ check-api SECONDS="60":
 simulate COUNT="1000":
     ROSTERD_SEEDS={{COUNT}} cargo test --locked --package rosterd --bin rosterd simulation::tests::any_seeds -- --ignored --nocapture
 
+# Show that every defect on purpose is caught, or these; --quick for a few
+sabotage *ARGUMENTS:
+    scripts/sabotage {{ARGUMENTS}}
+
+# Hold the instructions that plan and faces take against those accepted; --accept accepts
+instructions *ARGUMENTS:
+    scripts/instructions {{ARGUMENTS}}
+
 # Everything that CI checks
 ci:
     .ci/run
