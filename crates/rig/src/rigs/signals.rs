@@ -26,7 +26,8 @@ pub(crate) fn drain(setting: &Setting, report: &mut Report) -> anyhow::Result<()
     let mut stage = Stage::new(setting)?;
     for round in 0..setting.rounds {
         let (scene, random) = stage.open()?;
-        let stalled = (round % STALLED == STALLED - 1).then(|| stall(&scene.connect(0))).transpose()?;
+        let stalled =
+            (round % STALLED == STALLED - 1).then(|| stall(&scene.connect(0), &scene.key)).transpose()?;
         let mut probe = scene.connect(0);
         probe.get(READINESS)?;
         let (history, (moment, took, code)) = scene.under_load(Until::Gone, |beside| {
@@ -68,9 +69,11 @@ pub(crate) fn drain(setting: &Setting, report: &mut Report) -> anyhow::Result<()
 }
 
 /// A client that sends half of a request and then nothing.
-fn stall(like: &rig::Connection) -> anyhow::Result<TcpStream> {
+fn stall(like: &rig::Connection, key: &str) -> anyhow::Result<TcpStream> {
     let mut stream = TcpStream::connect(like.address())?;
-    let head = "POST /v3/groups/batch-upsert HTTP/1.1\r\nhost: rig\r\ncontent-type: application/json\r\n";
+    let head = format!(
+        "POST /v3/groups/batch-upsert HTTP/1.1\r\nhost: rig\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
+    );
     stream.write_all(format!("{head}content-length: 1000\r\n\r\n{{\"groups\":").as_bytes())?;
     Ok(stream)
 }
