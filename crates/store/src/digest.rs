@@ -21,7 +21,7 @@ use directory::{
 };
 
 use crate::moving::{Item, Kind, MovedGroup, PortionSize, TenantHead};
-use crate::{AccessKey, KeyKind, Store, StoreError, StoredAnswer, read};
+use crate::{AccessKey, KeyKind, Reader, Store, StoreError, StoredAnswer, read};
 
 /// What the hash begins with. A digest of other things has another number.
 const FORM: &str = "rosterd tenant 1";
@@ -81,21 +81,38 @@ pub fn digest(
     }
 }
 
+/// The digest of a tenant as one view shows it.
+pub(crate) fn digest_of(
+    reader: &mut dyn Reader,
+    tenant: TenantId,
+    most: PortionSize,
+) -> Result<Option<Digested>, StoreError> {
+    let (mut hashing, mut after) = (Hashing::new(), None);
+    loop {
+        let Some(portion) = reader.portion(tenant, after.as_ref(), most)? else { return Ok(None) };
+        portion.items.iter().for_each(|item| hashing.item(item));
+        after = portion.until();
+        if after.is_none() {
+            return Ok(Some(hashing.finish(portion.head, true)));
+        }
+    }
+}
+
 /// A digest while it is made.
-struct Hashing {
+pub(crate) struct Hashing {
     hash: blake3::Hasher,
     counts: [u64; Kind::ALL.len()],
 }
 
 impl Hashing {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut hashing = Self { hash: blake3::Hasher::new(), counts: [0; Kind::ALL.len()] };
         hashing.text(FORM);
         hashing
     }
 
     /// The tenant itself comes last: it is read with every portion, and so it is that of the end.
-    fn finish(mut self, head: TenantHead, is_settled: bool) -> Digested {
+    pub(crate) fn finish(mut self, head: TenantHead, is_settled: bool) -> Digested {
         self.byte(0);
         let TenantHead { tenant, next_group, next_attribute, next_address } = &head;
         self.number(tenant.id.0);
@@ -109,7 +126,7 @@ impl Hashing {
         Digested { digest, head, counts: self.counts, is_settled }
     }
 
-    fn item(&mut self, item: &Item) {
+    pub(crate) fn item(&mut self, item: &Item) {
         let kind = item.place().kind();
         self.counts[kind as usize] += 1;
         self.byte(kind as u8 + 1);

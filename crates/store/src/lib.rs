@@ -4,6 +4,7 @@
 //! answers reads. It decides nothing; every rule lives in the `directory` crate. The contract is
 //! blocking and knows no async runtime: callers run it on threads that may wait.
 
+pub mod backup;
 #[cfg(feature = "testing")]
 pub mod cluster;
 #[cfg(any(test, feature = "testing"))]
@@ -25,6 +26,7 @@ mod postgres;
 mod references;
 pub mod sabotage;
 mod sqlite;
+pub mod verify;
 mod waiting;
 
 use std::collections::HashSet;

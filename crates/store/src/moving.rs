@@ -27,6 +27,11 @@ pub trait Export {
     ) -> Result<Option<Portion>, StoreError>;
     /// How far a copy into this store is: of one tenant, or with `None` of all of it. `None` where none is under way.
     fn copy_mark(&mut self, of: Option<TenantId>) -> Result<Option<String>, StoreError>;
+    /// Whether the server that keeps the files notices bits that have changed in them; `None` where the engine sees
+    /// to it by itself, and where the server does not tell.
+    fn has_checksums(&mut self) -> Result<Option<bool>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// What a transaction does to take in what was moved. Part of [`crate::Transaction`].

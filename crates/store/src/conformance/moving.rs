@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use directory::{AttributeId, AttributeType, DefinitionWrite, Group, Needs, TenantId, Timestamp, Write};
 
-pub use self::filled::everything;
-use self::filled::{access_key, answer, told};
+use self::filled::{access_key, answer};
+pub use self::filled::{everything, told};
 use super::desk::{Desk, create, id, rename, update};
 use super::{TestStore, addresses, attributes};
 use crate::copying::{CopyError, Phase, Progress, copy, unfinished};

@@ -59,6 +59,11 @@ impl Export for Session {
     fn copy_mark(&mut self, of: Option<TenantId>) -> Result<Option<String>, StoreError> {
         mark(&mut self.link, of)
     }
+
+    fn has_checksums(&mut self) -> Result<Option<bool>, StoreError> {
+        let found = self.link.row("SELECT current_setting('data_checksums', true) = 'on'", &[])?;
+        Ok(found.map(|row| row.try_get::<_, Option<bool>>(0)).transpose()?.flatten())
+    }
 }
 
 impl Import for Session {

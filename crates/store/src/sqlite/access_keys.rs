@@ -1,25 +1,32 @@
 //! Access keys.
 
 use directory::{TenantId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
+use super::checksum::Checksum;
 use super::errors::is_taken;
 use super::tenants::{Counters, no_such};
 use crate::{AccessKey, KeyKind, StoreError};
 
 pub(super) fn find(db: &Connection, id: &str) -> Result<Option<AccessKey>, StoreError> {
     let mut select = db.prepare_cached(
-        "SELECT id, tenant, hash, scopes, created_at, revoked_at, token_key FROM access_keys WHERE id = ?1",
+        "SELECT id, tenant, hash, scopes, created_at, revoked_at, token_key, checksum FROM access_keys
+         WHERE id = ?1",
     )?;
-    Ok(select.query_row([id], access_key).optional()?)
+    let mut rows = select.query([id])?;
+    rows.next()?.map(access_key).transpose()
 }
 
 pub(super) fn list(db: &Connection, tenant: Option<TenantId>) -> Result<Vec<AccessKey>, StoreError> {
     let mut select = db.prepare_cached(
-        "SELECT id, tenant, hash, scopes, created_at, revoked_at, token_key FROM access_keys
+        "SELECT id, tenant, hash, scopes, created_at, revoked_at, token_key, checksum FROM access_keys
          WHERE ?1 IS NULL OR tenant = ?1 ORDER BY created_at, id",
     )?;
-    let keys = select.query_map([tenant.map(|tenant| tenant.0)], access_key)?.collect::<Result<_, _>>()?;
+    let mut rows = select.query([tenant.map(|tenant| tenant.0)])?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        keys.push(access_key(row)?);
+    }
     Ok(keys)
 }
 
@@ -29,8 +36,8 @@ pub(super) fn create(db: &Connection, key: &AccessKey) -> Result<(), StoreError>
         return Err(no_such(key.tenant));
     }
     let mut insert = db.prepare_cached(
-        "INSERT INTO access_keys (id, tenant, hash, scopes, created_at, revoked_at, token_key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO access_keys (id, tenant, hash, scopes, created_at, revoked_at, token_key, checksum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, row_checksum(?1, ?2, ?3, ?4, ?5, ?6, ?7))",
     )?;
     let revoked_at = key.revoked_at.map(|at| at.0);
     let token_key = match key.kind {
@@ -47,12 +54,19 @@ pub(super) fn create(db: &Connection, key: &AccessKey) -> Result<(), StoreError>
 }
 
 pub(super) fn revoke(db: &Connection, id: &str, at: Timestamp) -> Result<bool, StoreError> {
-    let mut update =
-        db.prepare_cached("UPDATE access_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?;
+    // Nobody has looked at the row: a damaged one keeps the checksum that tells.
+    let mut update = db.prepare_cached(
+        "UPDATE access_keys
+         SET revoked_at = ?2, checksum = CASE
+           WHEN checksum = row_checksum(id, tenant, hash, scopes, created_at, revoked_at, token_key)
+           THEN row_checksum(id, tenant, hash, scopes, created_at, ?2, token_key) ELSE checksum END
+         WHERE id = ?1 AND revoked_at IS NULL",
+    )?;
     Ok(update.execute((id, at.0))? == 1)
 }
 
-pub(super) fn access_key(row: &Row<'_>) -> rusqlite::Result<AccessKey> {
+pub(super) fn access_key(row: &Row<'_>) -> Result<AccessKey, StoreError> {
+    Checksum::default().check("access key", row, 7)?;
     Ok(AccessKey {
         id: row.get(0)?,
         tenant: TenantId(row.get(1)?),

@@ -8,6 +8,7 @@ use directory::{
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
+use super::checksum::Checksum;
 use super::errors::{damaged, is_taken};
 use super::rows::text;
 use super::tenants::Counters;
@@ -15,6 +16,8 @@ use crate::StoreError;
 
 /// The column of the first line; those of the others follow in their order.
 const FIRST_LINE: usize = 8;
+/// Behind all of them.
+const CHECKSUM: usize = 22;
 
 /// The addresses of a group in the order of their ids, all of them or those of one type.
 pub(super) fn list(
@@ -25,8 +28,9 @@ pub(super) fn list(
 ) -> Result<Vec<Address>, StoreError> {
     let mut select = db.prepare_cached(include_str!("sql/addresses.sql"))?;
     let mut rows = select.query((tenant.0, of.get(), kind.map(AddressType::as_str)))?;
-    let mut addresses = Vec::new();
+    let (mut addresses, mut checksum) = (Vec::new(), Checksum::default());
     while let Some(row) = rows.next()? {
+        checksum.integer(tenant.0).integer(of.get()).check("address", row, CHECKSUM)?;
         addresses.push(address(row)?);
     }
     Ok(addresses)

@@ -11,6 +11,7 @@ use rusqlite::types::Value;
 use rusqlite::vtab::array::Array;
 use rusqlite::{CachedStatement, Connection};
 
+use super::checksum::Checksum;
 use super::errors::is_taken;
 use super::subtree;
 use super::tenants::Counters;
@@ -36,6 +37,7 @@ pub(super) fn apply(
         at,
         counters: Counters::next(db, tenant)?,
         claimed: Vec::with_capacity(writes.len()),
+        checksum: Checksum::default(),
     };
     turn.create(writes)?;
     turn.update(writes)?;
@@ -56,6 +58,7 @@ struct Turn<'t> {
     /// References that no other group may have. Checked when all is written, because the writes of one
     /// plan may pass a reference from one group to another in any order.
     claimed: Vec<Folded<'t>>,
+    checksum: Checksum,
 }
 
 /// A [`Write::Create`].
@@ -102,8 +105,9 @@ impl<'t> Turn<'t> {
         Ok(())
     }
 
-    fn insert(&self, insert: &mut CachedStatement<'_>, create: &Create<'_>) -> Result<(), StoreError> {
+    fn insert(&mut self, insert: &mut CachedStatement<'_>, create: &Create<'_>) -> Result<(), StoreError> {
         let first = create.references.first();
+        let checksum = self.checksum(create);
         let inserted = insert.execute((
             self.tenant.0,
             create.id.get(),
@@ -117,6 +121,7 @@ impl<'t> Turn<'t> {
             self.at.0,
             self.counters.revision,
             content_hash::of_stored(first, create.content),
+            checksum,
         ));
         match inserted {
             Err(error) if is_taken(&error) => {
@@ -126,15 +131,33 @@ impl<'t> Turn<'t> {
         }
     }
 
+    /// That of the row which is inserted.
+    fn checksum(&mut self, create: &Create<'_>) -> i32 {
+        let (first, content) = (create.references.first(), create.content);
+        self.checksum
+            .integer(self.tenant.0)
+            .integer(create.id.get())
+            .optional_integer(content.parent.map(GroupId::get))
+            .optional_text(first.map(|reference| reference.source.as_str()))
+            .optional_text(first.map(|reference| reference.key.as_str()))
+            .text(content.name.as_str())
+            .optional_text(content.description.as_ref().map(directory::Description::as_str))
+            .optional_text(content.photo_url.as_ref().map(directory::PhotoUrl::as_str))
+            .integer(self.at.0)
+            .integer(self.at.0)
+            .nulls(1)
+            .integer(self.counters.revision)
+            .nulls(6)
+            .finish()
+    }
+
     fn add_extra(
         &mut self,
         id: GroupId,
         position: usize,
         reference: &'t ExternalReference,
     ) -> Result<(), StoreError> {
-        let mut insert = self.db.prepare_cached(
-            "INSERT INTO extra_refs (tenant, id, position, source, key, fold) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
+        let mut insert = self.db.prepare_cached(include_str!("sql/add_further_reference.sql"))?;
         let (source, key) = (reference.source.as_str(), reference.key.as_str());
         let fold = fold(&reference.key);
         let position = i64::try_from(position).unwrap_or(i64::MAX);
@@ -215,9 +238,7 @@ impl<'t> Turn<'t> {
     /// A reference more: the first one lies with the group, others beside it.
     fn add_reference(&mut self, id: GroupId, reference: &'t ExternalReference) -> Result<(), StoreError> {
         let fold = fold(&reference.key);
-        let mut first = self.db.prepare_cached(
-            "UPDATE groups SET source = ?3, key = ?4, fold = ?5 WHERE tenant = ?1 AND id = ?2 AND key IS NULL",
-        )?;
+        let mut first = self.db.prepare_cached(include_str!("sql/add_first_reference.sql"))?;
         let (source, key) = (reference.source.as_str(), reference.key.as_str());
         if first.execute((self.tenant.0, id.get(), source, key, fold))? == 1 {
             self.claimed.push((fold, reference));
@@ -238,10 +259,8 @@ impl<'t> Turn<'t> {
     ) -> Result<(), StoreError> {
         let fold = fold(&to.key);
         for statement in [
-            "UPDATE groups SET source = ?5, key = ?6, fold = ?7
-             WHERE tenant = ?1 AND id = ?2 AND source = ?3 AND key = ?4",
-            "UPDATE extra_refs SET source = ?5, key = ?6, fold = ?7
-             WHERE tenant = ?1 AND id = ?2 AND source = ?3 AND key = ?4",
+            include_str!("sql/replace_first_reference.sql"),
+            include_str!("sql/replace_further_reference.sql"),
         ] {
             let mut update = self.db.prepare_cached(statement)?;
             let updated = update.execute((
@@ -277,7 +296,9 @@ impl<'t> Turn<'t> {
         }
         for top in &tops {
             for id in subtree::living(self.db, self.tenant, *top, &tops)? {
-                archive(id)?;
+                if archive(id)? != 1 {
+                    return Err(StoreError::Corrupt(format!("group {id} does not have its checksum")));
+                }
             }
         }
         Ok(())

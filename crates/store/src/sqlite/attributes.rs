@@ -10,6 +10,7 @@ use directory::{
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::checksum::{Checksum, mismatch};
 use super::errors::{damaged, is_taken};
 use super::rows::text;
 use super::tenants::Counters;
@@ -25,11 +26,15 @@ const UNITS: usize = 6;
 const GROUP_NAME: usize = 7;
 const DEFAULT_VALUE: usize = 8;
 const FLAGS: usize = 9;
+const CHECKSUM: usize = 10;
 /// The columns behind them of what a group shows.
-const TOTAL: usize = 10;
-const LANGUAGE: usize = 11;
+const TOTAL: usize = 11;
 const DEPTH: usize = 12;
-const VALUE: usize = 13;
+/// From here on those of the value, in the order of its checksum.
+const GROUP: usize = 13;
+const LANGUAGE: usize = 15;
+const VALUE: usize = 16;
+const VALUE_CHECKSUM: usize = 17;
 
 /// Adds to a snapshot the definitions asked for, and what the groups have of them.
 pub(super) fn look(
@@ -82,7 +87,7 @@ fn find(
             select.query((tenant.0, class.as_str(), name.as_str()))?
         }
     };
-    rows.next()?.map(definition).transpose()
+    rows.next()?.map(|row| definition(tenant, row)).transpose()
 }
 
 /// What a group has of one attribute.
@@ -93,12 +98,14 @@ fn parts(
     attribute: AttributeId,
 ) -> Result<Parts, StoreError> {
     let mut select = db.prepare_cached(
-        "SELECT language, value FROM attribute_values WHERE tenant = ?1 AND group_id = ?2 AND attribute_id = ?3",
+        "SELECT attribute_id, language, value, checksum FROM attribute_values
+         WHERE tenant = ?1 AND group_id = ?2 AND attribute_id = ?3",
     )?;
     let mut rows = select.query((tenant.0, group.get(), attribute.get()))?;
     let mut parts = Parts::new();
     while let Some(row) = rows.next()? {
-        parts.insert(language(row, 0)?, value(row, 1)?);
+        check_value(tenant, group, row)?;
+        parts.insert(language(row, 1)?, value(row, 2)?);
     }
     Ok(parts)
 }
@@ -122,12 +129,13 @@ pub(super) fn write(
     for ValueWrite { attribute, language, value } in writes {
         let language = language.map(|language| language.to_string()).unwrap_or_default();
         let changed = match value {
-            Some(value) => db
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO attribute_values (tenant, group_id, attribute_id, language, value)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                )?
-                .execute((tenant.0, group.get(), attribute.get(), language, value.as_str()))?,
+            Some(value) => db.prepare_cached(include_str!("sql/attribute_value_put.sql"))?.execute((
+                tenant.0,
+                group.get(),
+                attribute.get(),
+                language,
+                value.as_str(),
+            ))?,
             None => db
                 .prepare_cached(
                     "DELETE FROM attribute_values
@@ -192,6 +200,7 @@ pub(super) fn apply(
     }
     let mut update = db.prepare_cached("UPDATE tenants SET next_attribute_id = ?2 WHERE id = ?1")?;
     update.execute((tenant.0, next_id))?;
+    // With the checksum of the row.
     counters.store(db, tenant)?;
     Ok(counters.revision)
 }
@@ -246,7 +255,7 @@ pub(super) fn list(
     let mut rows = select.query([tenant.0])?;
     let mut found = Numbered::default();
     while let Some(row) = rows.next()? {
-        let definition = definition(row)?;
+        let definition = definition(tenant, row)?;
         if filter.admits(&definition) {
             if found.total >= page.skip && found.items.len() < page.limit {
                 found.items.push(definition);
@@ -272,11 +281,12 @@ pub(super) fn effective(
         found.total = row.get::<_, u32>(TOTAL)? as usize;
         let Some(id) = row.get::<_, Option<i64>>(0)? else { continue };
         if found.items.last().is_none_or(|last| last.attribute.id.get() != id) {
-            found.items.push(EffectiveValue { attribute: definition(row)?, parts: BTreeMap::new() });
+            found.items.push(EffectiveValue { attribute: definition(tenant, row)?, parts: BTreeMap::new() });
         }
         let Some(last) = found.items.last_mut() else { continue };
         if let Some(depth) = row.get::<_, Option<i64>>(DEPTH)? {
             let origin = if depth == 0 { Origin::Own } else { Origin::Above };
+            check_shown(tenant, row)?;
             last.parts.insert(language(row, LANGUAGE)?, (value(row, VALUE)?, origin));
         } else {
             let default = last.attribute.default.clone().ok_or_else(|| damaged("attribute value"))?;
@@ -286,7 +296,8 @@ pub(super) fn effective(
     Ok(found)
 }
 
-pub(super) fn definition(row: &Row<'_>) -> Result<AttributeDefinition, StoreError> {
+pub(super) fn definition(tenant: TenantId, row: &Row<'_>) -> Result<AttributeDefinition, StoreError> {
+    Checksum::default().integer(tenant.0).check("attribute", row, CHECKSUM)?;
     let word = |column: usize| text(row, column)?.ok_or_else(|| damaged("attribute"));
     let lines = |column: usize| -> Result<Localised, StoreError> {
         localised_from_stored(word(column)?).ok_or_else(|| damaged("attribute"))
@@ -303,6 +314,24 @@ pub(super) fn definition(row: &Row<'_>) -> Result<AttributeDefinition, StoreErro
         default: text(row, DEFAULT_VALUE)?.map(ValueText::from_stored),
         flags: AttributeFlags::from_stored(word(FLAGS)?).ok_or_else(|| damaged("attribute flags"))?,
     })
+}
+
+/// Whether a row of the columns `attribute_id`, `language`, `value`, `checksum` is what was written.
+pub(super) fn check_value(tenant: TenantId, of: GroupId, row: &Row<'_>) -> Result<(), StoreError> {
+    Checksum::default().integer(tenant.0).integer(of.get()).check("a value of attribute", row, 3)
+}
+
+/// The same of a value that a group shows.
+fn check_shown(tenant: TenantId, row: &Row<'_>) -> Result<(), StoreError> {
+    let mut checksum = Checksum::default();
+    checksum.integer(tenant.0);
+    for column in GROUP..VALUE_CHECKSUM {
+        checksum.value(row.get_ref(column)?);
+    }
+    if checksum.is(row.get_ref(VALUE_CHECKSUM)?) {
+        return Ok(());
+    }
+    Err(mismatch("a value of attribute", row.get_ref(0)?))
 }
 
 pub(super) fn value(row: &Row<'_>, column: usize) -> Result<ValueText, StoreError> {

@@ -23,7 +23,7 @@ pub(super) fn changes(
     }
     let mut select = db.prepare_cached(include_str!("sql/changes.sql"))?;
     let mut found = select.query((tenant.0, after.revision, after.group.get()))?;
-    let (mut rows, mut groups, mut more) = (Rows::default(), Vec::new(), false);
+    let (mut rows, mut groups, mut more) = (Rows::of(tenant), Vec::new(), false);
     while let Some(row) = found.next()? {
         more = groups.len() >= limit;
         if more {

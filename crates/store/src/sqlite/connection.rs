@@ -7,6 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::vtab::array;
 use rusqlite::{Connection, OpenFlags};
 
+use super::checksum;
 use crate::StoreError;
 use crate::sabotage::{Defect, is_on};
 
@@ -106,6 +107,7 @@ pub(super) fn open(file: &Path, role: Role) -> Result<Connection, StoreError> {
     }
     // Many numbers can be asked for by one run of a statement.
     array::load_module(&db)?;
+    checksum::register(&db)?;
     db.pragma_update(None, "cell_size_check", true)?;
     db.pragma_update(None, "mmap_size", 0)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;

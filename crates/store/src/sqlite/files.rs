@@ -16,6 +16,9 @@ const DATA_FILE: &str = "rosterd.db";
 /// The name of the file with the index for searches, which can be made anew from the data file.
 const SEARCH_FILE: &str = "search.db";
 
+/// There while a restore changes more than one file: until it is finished they do not belong together.
+pub(super) const INTERRUPTED: &str = "restore-under-way";
+
 /// Whether a directory holds a data file.
 pub(crate) fn exist_in(path: &Path) -> bool {
     path.join(DATA_FILE).exists()
@@ -30,16 +33,42 @@ pub(super) struct DataDir {
 /// The directory is held for as long as this lives. The file stays behind: a lock on a file that somebody
 /// deletes and makes again would be two locks.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 impl DataDir {
+    /// One that is there. Makes nothing.
+    pub(super) fn existing(path: &Path) -> Self {
+        Self { path: path.to_path_buf() }
+    }
+
+    /// One for a file that is not there yet, held alone.
+    pub(super) fn claim(path: &Path) -> Result<(Self, Lock), StoreError> {
+        let dir = Self::existing(path);
+        if !path.is_dir() {
+            create_dir(path).map_err(|error| dir.unusable(&error))?;
+        }
+        let lock = dir.lock()?;
+        Ok((dir, lock))
+    }
+
+    /// A file of this name in it.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
     /// Makes the directory and the data file if they are not there, for this user alone.
     pub(super) fn prepare(path: &Path) -> Result<Self, StoreError> {
         let dir = Self { path: path.to_path_buf() };
         if !path.is_dir() {
             create_dir(path).map_err(|error| dir.unusable(&error))?;
+        }
+        if dir.file(INTERRUPTED).exists() {
+            return Err(StoreError::Unavailable(format!(
+                "a restore into the data directory {} was interrupted: run it again, with --force",
+                path.display()
+            )));
         }
         open_private(&dir.data_file()).map_err(|error| dir.unusable(&error))?;
         Ok(dir)
@@ -81,7 +110,7 @@ impl DataDir {
         }
     }
 
-    fn unusable(&self, error: &io::Error) -> StoreError {
+    pub(super) fn unusable(&self, error: &io::Error) -> StoreError {
         StoreError::Unavailable(format!("the data directory {} cannot be used: {error}", self.path.display()))
     }
 }

@@ -11,6 +11,7 @@ use rusqlite::types::Value;
 use rusqlite::vtab::array::Array;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
+use super::checksum::Checksum;
 use super::errors::damaged;
 use super::rows::{self, Rows};
 use super::subtree;
@@ -37,7 +38,7 @@ pub(super) fn load(db: &Connection, tenant: TenantId, needs: &Needs<'_>) -> Resu
         by_fold: db.prepare_cached(include_str!("sql/by_fold.sql"))?,
         by_id: db.prepare_cached(include_str!("sql/by_id.sql"))?,
         extra: (counters.extra_refs > 0).then(|| ExtraRefs::prepare(db)).transpose()?,
-        rows: Rows::default(),
+        rows: Rows::of(tenant),
         seen,
     };
     look.at_ids(needs)?;
@@ -96,8 +97,10 @@ struct ExtraRefs<'l> {
 
 impl<'l> ExtraRefs<'l> {
     fn prepare(db: &'l Connection) -> Result<Self, StoreError> {
-        let by_fold = "SELECT source, key, id FROM extra_refs WHERE tenant = ?1 AND fold = ?2";
-        let of_group = "SELECT source, key FROM extra_refs WHERE tenant = ?1 AND id = ?2 ORDER BY position";
+        let by_fold =
+            "SELECT source, key, id, position, checksum FROM extra_refs WHERE tenant = ?1 AND fold = ?2";
+        let of_group = "SELECT source, key, id, position, checksum FROM extra_refs
+             WHERE tenant = ?1 AND id = ?2 ORDER BY position";
         Ok(Self { by_fold: db.prepare_cached(by_fold)?, of_group: db.prepare_cached(of_group)? })
     }
 }
@@ -188,10 +191,10 @@ impl Look<'_> {
         found: &mut Probed,
     ) -> Result<(), StoreError> {
         let Some(extra) = &mut self.extra else { return Ok(()) };
-        let mut meant = Vec::new();
+        let (tenant, mut meant) = (self.tenant, Vec::new());
         let mut rows = extra.by_fold.query((self.tenant.0, fold))?;
         while let Some(row) = rows.next()? {
-            let reference = extra_reference(row)?;
+            let reference = extra_reference(tenant, row)?;
             if is_meant(lookup, &reference) {
                 meant.push(rows::group_id(row.get(2)?)?);
             } else {
@@ -220,10 +223,11 @@ impl Look<'_> {
 
     fn at_extra_references(&mut self) -> Result<(), StoreError> {
         let Some(extra) = &mut self.extra else { return Ok(()) };
+        let tenant = self.tenant;
         for group in self.seen.groups.values_mut() {
             let mut rows = extra.of_group.query((self.tenant.0, group.id.get()))?;
             while let Some(row) = rows.next()? {
-                group.references.push(self.rows.texts.reference(&extra_reference(row)?, None));
+                group.references.push(self.rows.texts.reference(&extra_reference(tenant, row)?, None));
             }
         }
         Ok(())
@@ -256,7 +260,8 @@ fn by_id(key: &LookupKey) -> Option<(GroupId, &LookupKey)> {
 }
 
 /// The reference of a row of `extra_refs`.
-fn extra_reference<'r>(row: &'r Row<'_>) -> Result<RowReference<'r>, StoreError> {
+fn extra_reference<'r>(tenant: TenantId, row: &'r Row<'_>) -> Result<RowReference<'r>, StoreError> {
+    Checksum::default().integer(tenant.0).check("reference", row, 4)?;
     match (rows::text(row, 0)?, rows::text(row, 1)?) {
         (Some(source), Some(key)) => Ok(RowReference { source, key }),
         _ => Err(damaged("reference")),
@@ -273,7 +278,7 @@ pub(super) fn extra_references(
     let mut rows = extra.of_group.query((tenant.0, id.get()))?;
     let (mut texts, mut references) = (SharedTexts::default(), Vec::new());
     while let Some(row) = rows.next()? {
-        references.push(texts.reference(&extra_reference(row)?, None));
+        references.push(texts.reference(&extra_reference(tenant, row)?, None));
     }
     Ok(references)
 }
@@ -324,15 +329,14 @@ fn climb(db: &Connection, tenant: TenantId, from: GroupId, into: &mut Snapshot) 
 }
 
 fn ancestor(db: &Connection, tenant: TenantId, id: GroupId) -> Result<Option<Ancestor>, StoreError> {
-    let mut select = db.prepare_cached(
-        "SELECT parent_id, key, archived_at IS NOT NULL FROM groups WHERE tenant = ?1 AND id = ?2",
-    )?;
-    let mut rows = select.query((tenant.0, id.get()))?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    let mut select = db.prepare_cached(include_str!("sql/by_id.sql"))?;
+    let mut found = select.query((tenant.0, id.get()))?;
+    let Some(row) = found.next()? else { return Ok(None) };
+    Rows::of(tenant).check(row)?;
     Ok(Some(Ancestor {
-        parent: row.get::<_, Option<i64>>(0)?.map(rows::group_id).transpose()?,
-        key: rows::text(row, 1)?.map(ReferenceKey::from_stored),
-        archived: row.get(2)?,
+        parent: rows::parent(row)?,
+        key: rows::reference(row)?.map(|reference| ReferenceKey::from_stored(reference.key)),
+        archived: rows::is_archived(row)?,
     }))
 }
 

@@ -1,5 +1,7 @@
 //! The schema, as a list of steps that only grows.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use crate::StoreError;
@@ -45,6 +47,11 @@ const MIGRATIONS: &[Migration] = &[
         number: 11,
         name: "content_hash",
         sql: include_str!("../../migrations/sqlite/0011_content_hash.sql"),
+    },
+    Migration {
+        number: 12,
+        name: "checksums",
+        sql: include_str!("../../migrations/sqlite/0012_checksums.sql"),
     },
 ];
 
@@ -98,10 +105,32 @@ pub(super) fn list(applied: usize) -> Vec<crate::Migration> {
 #[cfg(test)]
 pub(super) fn database() -> Connection {
     let db = Connection::open_in_memory().expect("opens");
+    super::checksum::register(&db).expect("registered");
     for migration in MIGRATIONS {
         db.execute_batch(migration.sql).expect("migrated");
     }
     db
+}
+
+/// The tables and indexes that are not those of this version, each by its name: missing, changed, or not ours.
+pub(super) fn differences(db: &Connection) -> Result<Vec<String>, StoreError> {
+    let ours = Connection::open_in_memory()?;
+    super::checksum::register(&ours)?;
+    for migration in MIGRATIONS {
+        ours.execute_batch(migration.sql)?;
+    }
+    let (ours, theirs) = (objects(&ours)?, objects(db)?);
+    let mut names: Vec<String> = ours.symmetric_difference(&theirs).map(|object| object.0.clone()).collect();
+    names.dedup();
+    Ok(names)
+}
+
+/// Names, kinds and definitions, but for the ledger.
+fn objects(db: &Connection) -> Result<BTreeSet<(String, String, Option<String>)>, StoreError> {
+    let mut select =
+        db.prepare("SELECT name, type, sql FROM sqlite_schema WHERE name NOT LIKE '%schema_migrations%'")?;
+    let rows = select.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Refuses a schema that is not the one of this program.

@@ -8,8 +8,10 @@ mod addresses;
 mod admin;
 mod apply;
 mod attributes;
+mod backup;
 mod changes;
 mod checkpoint;
+mod checksum;
 mod connection;
 mod errors;
 mod files;
@@ -18,6 +20,7 @@ mod migrate;
 mod moving;
 mod read;
 mod readers;
+mod restore;
 mod rows;
 mod runs;
 mod search;
@@ -28,6 +31,7 @@ mod stored_answers;
 mod subtree;
 mod tenants;
 mod tree;
+mod verify;
 mod writer;
 
 use std::num::NonZeroUsize;
@@ -38,14 +42,17 @@ use std::thread;
 use rusqlite::Connection;
 
 use self::admin::Admin;
+pub(crate) use self::backup::{back_up, finish as finish_backup, workshop};
 use self::checkpoint::{Checkpointer, Signal};
 use self::connection::Role;
 pub(crate) use self::files::exist_in as exists;
 use self::files::{DataDir, Lock};
 use self::readers::Readers;
+pub(crate) use self::restore::{Restoring, Staged};
 use self::search::Following;
 #[cfg(any(test, feature = "testing"))]
 pub use self::stepped::Stepped;
+pub(crate) use self::verify::{verify, verify_backup};
 use self::writer::{Health, Writer};
 use crate::{
     Done, Indexing, Migration, Options, Purpose, ReadFor, ReadJob, Store, StoreError, Turn, WriteJob,

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use directory::model::localised_to_stored;
 use directory::{
     AttributeDefinition, AttributeId, ExternalReference, Group, GroupId, GroupView, Parts, RunId, TenantId,
-    Timestamp, ValueText,
+    ValueText,
 };
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::errors::{damaged, is_taken};
 use super::rows::Rows;
 use super::session::Session;
-use super::{access_keys, addresses, attributes, read, runs, tenants};
+use super::{access_keys, addresses, attributes, read, runs, stored_answers, tenants};
 use crate::content_hash;
 use crate::details::stored_details;
 use crate::fold::fold;
@@ -103,7 +103,7 @@ fn take_definitions(db: &Connection, tenant: TenantId, filling: &mut Filling) ->
         if !filling.has_room() {
             break;
         }
-        filling.add(Item::Definition(attributes::definition(row)?));
+        filling.add(Item::Definition(attributes::definition(tenant, row)?));
     }
     Ok(())
 }
@@ -128,7 +128,7 @@ fn take_groups(db: &Connection, tenant: TenantId, filling: &mut Filling) -> Resu
     let Some(Span { above, .. }) = filling.start(Kind::Group, ItemPlace::group) else { return Ok(()) };
     let mut select = db.prepare_cached(include_str!("sql/list_anywhere.sql"))?;
     let mut found = select.query((tenant.0, above.unwrap_or(0)))?;
-    let mut rows = Rows::default();
+    let mut rows = Rows::of(tenant);
     while let Some(row) = found.next()? {
         if !filling.has_room() {
             break;
@@ -154,6 +154,7 @@ fn values(
     let mut values = BTreeMap::<_, Parts>::new();
     while let Some(row) = rows.next()? {
         let id = AttributeId::new(row.get(0)?).ok_or_else(|| damaged("attribute id"))?;
+        attributes::check_value(tenant, of, row)?;
         let part = (attributes::language(row, 1)?, attributes::value(row, 2)?);
         values.entry(id).or_default().insert(part.0, part.1);
     }
@@ -181,15 +182,7 @@ fn take_answers(db: &Connection, tenant: TenantId, filling: &mut Filling) -> Res
         if !filling.has_room() {
             break;
         }
-        filling.add(Item::Answer(StoredAnswer {
-            tenant,
-            key: row.get(0)?,
-            fingerprint: row.get(1)?,
-            status: row.get(2)?,
-            body: row.get(3)?,
-            expires_at: Timestamp(row.get(4)?),
-            run: row.get::<_, Option<[u8; 16]>>(5)?.map(RunId::from_bytes),
-        }));
+        filling.add(Item::Answer(stored_answers::answer(tenant, row)?));
     }
     Ok(())
 }
@@ -209,9 +202,7 @@ fn put(db: &Connection, portion: &Portion) -> Result<(), StoreError> {
             Item::Answer(answer) => put_answer(db, answer)?,
         }
     }
-    let mut count = db.prepare_cached("UPDATE tenants SET extra_refs = extra_refs + ?2 WHERE id = ?1")?;
-    count.execute((tenant.0, extra_refs))?;
-    Ok(())
+    tenants::count_extra_refs(db, tenant, extra_refs)
 }
 
 fn put_head(db: &Connection, head: &TenantHead) -> Result<(), StoreError> {
@@ -263,9 +254,7 @@ fn clear_groups(db: &Connection, tenant: TenantId, span: &Span<i64>) -> Result<(
     }
     let delete = "DELETE FROM extra_refs WHERE tenant = ?1 AND id > ?2 AND id <= ?3";
     let gone = db.prepare_cached(delete)?.execute(ids(tenant, span))?;
-    let mut count = db.prepare_cached("UPDATE tenants SET extra_refs = extra_refs - ?2 WHERE id = ?1")?;
-    count.execute((tenant.0, i64::try_from(gone).unwrap_or(i64::MAX)))?;
-    Ok(())
+    tenants::count_extra_refs(db, tenant, -i64::try_from(gone).unwrap_or(i64::MAX))
 }
 
 fn ids(tenant: TenantId, span: &Span<i64>) -> (i64, i64, i64) {
@@ -299,18 +288,13 @@ fn put_group(db: &Connection, tenant: TenantId, moved: &MovedGroup) -> Result<i6
     put_row(db, tenant, group)?;
     let mut extra = 0;
     for (position, ExternalReference { source, key }) in (0i64..).zip(&group.references).skip(1) {
-        let mut insert = db.prepare_cached(
-            "INSERT INTO extra_refs (tenant, id, position, source, key, fold) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
+        let mut insert = db.prepare_cached(include_str!("sql/add_further_reference.sql"))?;
         insert.execute((tenant.0, group.id.get(), position, source.as_str(), key.as_str(), fold(key)))?;
         extra += 1;
     }
     for (attribute, parts) in values {
         for (language, value) in parts {
-            let mut insert = db.prepare_cached(
-                "INSERT INTO attribute_values (tenant, group_id, attribute_id, language, value)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?;
+            let mut insert = db.prepare_cached(include_str!("sql/attribute_value_put.sql"))?;
             let language = language.map(|language| language.to_string()).unwrap_or_default();
             insert.execute((tenant.0, group.id.get(), attribute.get(), language, value.as_str()))?;
         }
@@ -354,8 +338,8 @@ fn put_answer(db: &Connection, answer: &StoredAnswer) -> Result<(), StoreError> 
     let StoredAnswer { tenant, key, fingerprint, status, body, expires_at, run } = answer;
     let run = run.map(RunId::to_bytes);
     db.prepare_cached(
-        "INSERT INTO stored_answers (tenant, key, fingerprint, status, body, expires_at, run)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO stored_answers (tenant, key, fingerprint, status, body, expires_at, run, checksum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, row_checksum(?1, ?2, ?3, ?4, ?5, ?6, ?7))",
     )?
     .execute((tenant.0, key, fingerprint, status, body, expires_at.0, run))?;
     Ok(())

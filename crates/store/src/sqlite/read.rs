@@ -6,7 +6,7 @@ use directory::{
     Filter, Group, GroupId, GroupView, Life, Listed, LookupKey, Needs, Page, Place, ReferenceKey, Slice,
     Sliced, TenantId, Words,
 };
-use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use rusqlite::{CachedStatement, Connection};
 
 use super::load::{extra_references, load};
 use super::rows::{self, Rows};
@@ -29,9 +29,16 @@ pub(super) fn find(db: &Connection, tenant: TenantId, key: &LookupKey) -> Result
 
 /// A group as it is shown, with its first reference only.
 pub(super) fn view(db: &Connection, tenant: TenantId, id: GroupId) -> Result<Option<GroupView>, StoreError> {
-    let mut select = db.prepare_cached(include_str!("sql/view_by_id.sql"))?;
+    let mut rows = Rows::of(tenant);
+    let mut select = db.prepare_cached(include_str!("sql/by_id.sql"))?;
     let mut found = select.query((tenant.0, id.get()))?;
-    found.next()?.map(|row| Rows::default().view(row)).transpose()
+    let Some(group) = found.next()?.map(|row| rows.group(row, None)).transpose()? else { return Ok(None) };
+    drop(found);
+    let parent_key = match group.parent {
+        Some(parent) => first_key(&mut select, &mut rows, parent)?,
+        None => None,
+    };
+    Ok(Some(GroupView { group, parent_key }))
 }
 
 pub(super) fn list(
@@ -42,7 +49,7 @@ pub(super) fn list(
 ) -> Result<Listed, StoreError> {
     let mut select = db.prepare_cached(statement(filter))?;
     let mut found = walk(&mut select, tenant, filter, page.after.map_or(0, GroupId::get))?;
-    let (mut rows, mut groups, mut next) = (Rows::default(), Vec::new(), None);
+    let (mut rows, mut groups, mut next) = (Rows::of(tenant), Vec::new(), None);
     let mut looked_at = 0;
     while let Some(row) = found.next()? {
         looked_at += 1;
@@ -66,7 +73,7 @@ pub(super) fn slice(
 ) -> Result<Sliced, StoreError> {
     let mut select = db.prepare_cached(statement(filter))?;
     let mut found = walk(&mut select, tenant, filter, 0)?;
-    let (mut rows, mut groups, mut total, mut words) = (Rows::default(), Vec::new(), 0, Words::default());
+    let (mut rows, mut groups, mut total, mut words) = (Rows::of(tenant), Vec::new(), 0, Words::default());
     while let Some(row) = found.next()? {
         if !rows::passes(row, filter)? || !rows::is_named(row, slice.name.as_ref(), &mut words)? {
             continue;
@@ -110,18 +117,30 @@ pub(super) fn with_parents(
     tenant: TenantId,
     groups: Vec<Group>,
 ) -> Result<Vec<GroupView>, StoreError> {
-    let mut select = db.prepare_cached("SELECT key FROM groups WHERE tenant = ?1 AND id = ?2")?;
+    let mut rows = Rows::of(tenant);
+    let mut select = db.prepare_cached(include_str!("sql/by_id.sql"))?;
     let mut known: HashMap<GroupId, Option<ReferenceKey>> = HashMap::new();
     let mut views = Vec::with_capacity(groups.len());
     for group in groups {
         if let Some(parent) = group.parent.filter(|parent| !known.contains_key(parent)) {
-            let key = select.query_row((tenant.0, parent.get()), |row| row.get::<_, Option<String>>(0));
-            known.insert(parent, key.optional()?.flatten().map(|key| ReferenceKey::from_stored(&key)));
+            known.insert(parent, first_key(&mut select, &mut rows, parent)?);
         }
         let parent_key = group.parent.and_then(|parent| known.get(&parent).cloned().flatten());
         views.push(GroupView { group, parent_key });
     }
     Ok(views)
+}
+
+/// The key of a group's first reference. The statement is the one that looks for a group by its id.
+fn first_key(
+    select: &mut CachedStatement<'_>,
+    rows: &mut Rows,
+    of: GroupId,
+) -> Result<Option<ReferenceKey>, StoreError> {
+    let mut found = select.query((rows.tenant().0, of.get()))?;
+    let Some(row) = found.next()? else { return Ok(None) };
+    rows.check(row)?;
+    Ok(rows::reference(row)?.map(|reference| ReferenceKey::from_stored(reference.key)))
 }
 
 pub(super) fn ancestors(

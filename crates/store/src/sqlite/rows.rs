@@ -2,12 +2,13 @@
 
 use directory::model::{Language, Line, Notes, Options};
 use directory::{
-    Description, Details, Filter, Group, GroupId, GroupView, Name, PhotoUrl, Place, ReferenceKey, Search,
-    Stamp, Timestamp, Words,
+    Description, Details, Filter, Group, GroupId, Name, PhotoUrl, Place, ReferenceKey, Search, Stamp,
+    TenantId, Timestamp, Words,
 };
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
+use super::checksum::{Checksum, mismatch};
 use super::errors::damaged;
 use crate::StoreError;
 use crate::references::{RowReference, SharedTexts};
@@ -29,11 +30,13 @@ const DEPARTMENT: usize = 13;
 const OFFICE: usize = 14;
 const NOTES: usize = 15;
 const OPTIONS: usize = 16;
-const PARENT_KEY: usize = 17;
+/// Behind all columns of a group.
+const CHECKSUM: usize = 17;
 
-/// Reads groups.
-#[derive(Default)]
+/// Reads groups of one tenant.
 pub(super) struct Rows {
+    tenant: TenantId,
+    checksum: Checksum,
     pub(super) texts: SharedTexts,
 }
 
@@ -53,10 +56,17 @@ pub(super) fn reference<'r>(row: &'r Row<'_>) -> Result<Option<RowReference<'r>>
     }
 }
 
+pub(super) fn parent(row: &Row<'_>) -> Result<Option<GroupId>, StoreError> {
+    row.get::<_, Option<i64>>(PARENT)?.map(group_id).transpose()
+}
+
+pub(super) fn is_archived(row: &Row<'_>) -> Result<bool, StoreError> {
+    Ok(row.get_ref(ARCHIVED_AT)? != ValueRef::Null)
+}
+
 /// Whether a filter lets the group of a row through; where it lies is for the statement to say.
 pub(super) fn passes(row: &Row<'_>, filter: &Filter) -> Result<bool, StoreError> {
-    let archived = row.get_ref(ARCHIVED_AT)? != ValueRef::Null;
-    if !filter.life.admits(archived) {
+    if !filter.life.admits(is_archived(row)?) {
         return Ok(false);
     }
     if let Some(source) = &filter.source
@@ -82,11 +92,11 @@ pub(super) fn is_named(
 
 /// Whether the group of a row lies in this place.
 pub(super) fn lies_in(row: &Row<'_>, place: Place) -> Result<bool, StoreError> {
-    let parent: Option<i64> = row.get(PARENT)?;
+    let parent = parent(row)?;
     Ok(match place {
         Place::Anywhere => true,
         Place::Roots => parent.is_none(),
-        Place::Below(wanted) => parent == Some(wanted.get()),
+        Place::Below(wanted) => parent == Some(wanted),
     })
 }
 
@@ -111,48 +121,93 @@ pub(super) fn words(row: &Row<'_>, into: &mut Words) -> Result<(), StoreError> {
 }
 
 impl Rows {
-    /// The group of a row, with its inline reference only. `asked` is a key that the row may carry.
-    pub(super) fn group(&mut self, row: &Row<'_>, asked: Option<&ReferenceKey>) -> Result<Group, StoreError> {
-        let reference = reference(row)?.map(|found| self.texts.reference(&found, asked));
-        Ok(Group {
-            id: id(row)?,
-            references: reference.into_iter().collect(),
-            name: Name::from_stored(text(row, NAME)?.ok_or_else(|| damaged("name"))?),
-            description: text(row, DESCRIPTION)?.map(Description::from_stored),
-            parent: row.get::<_, Option<i64>>(PARENT)?.map(group_id).transpose()?,
-            photo_url: text(row, PHOTO_URL)?.map(PhotoUrl::from_stored),
-            details: details(row)?,
-            archived_at: row.get::<_, Option<i64>>(ARCHIVED_AT)?.map(Timestamp),
-            created_at: Timestamp(row.get(CREATED_AT)?),
-            updated_at: Timestamp(row.get(UPDATED_AT)?),
-            revision: row.get(REVISION)?,
-        })
+    pub(super) fn of(tenant: TenantId) -> Self {
+        Self { tenant, checksum: Checksum::default(), texts: SharedTexts::default() }
     }
 
-    /// The group of a row that carries its parent's key as well.
-    pub(super) fn view(&mut self, row: &Row<'_>) -> Result<GroupView, StoreError> {
-        let parent_key = text(row, PARENT_KEY)?.map(ReferenceKey::from_stored);
-        Ok(GroupView { group: self.group(row, None)?, parent_key })
+    pub(super) const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Whether the row is what was written.
+    pub(super) fn check(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
+        self.check_columns(&columns(row)?)
+    }
+
+    fn check_columns(&mut self, columns: &Columns<'_>) -> Result<(), StoreError> {
+        self.checksum.integer(self.tenant.0);
+        for value in &columns[..CHECKSUM] {
+            self.checksum.value(*value);
+        }
+        if self.checksum.is(columns[CHECKSUM]) { Ok(()) } else { Err(mismatch("group", columns[ID])) }
+    }
+
+    /// The group of a row, with its inline reference only. `asked` is a key that the row may carry.
+    pub(super) fn group(&mut self, row: &Row<'_>, asked: Option<&ReferenceKey>) -> Result<Group, StoreError> {
+        // Each column is fetched once, for its checksum and for the group.
+        let columns = columns(row)?;
+        self.check_columns(&columns)?;
+        let text = |column: usize| text_of(columns[column]);
+        let number = |column: usize| columns[column].as_i64_or_null().map_err(|_| damaged("number"));
+        let required = |column: usize| number(column)?.ok_or_else(|| damaged("number"));
+        let reference = match (text(SOURCE)?, text(KEY)?) {
+            (Some(source), Some(key)) => Some(self.texts.reference(&RowReference { source, key }, asked)),
+            (None, None) => None,
+            _ => return Err(damaged("reference")),
+        };
+        Ok(Group {
+            id: group_id(required(ID)?)?,
+            references: reference.into_iter().collect(),
+            name: Name::from_stored(text(NAME)?.ok_or_else(|| damaged("name"))?),
+            description: text(DESCRIPTION)?.map(Description::from_stored),
+            parent: number(PARENT)?.map(group_id).transpose()?,
+            photo_url: text(PHOTO_URL)?.map(PhotoUrl::from_stored),
+            details: details(&columns)?,
+            archived_at: number(ARCHIVED_AT)?.map(Timestamp),
+            created_at: Timestamp(required(CREATED_AT)?),
+            updated_at: Timestamp(required(UPDATED_AT)?),
+            revision: required(REVISION)?,
+        })
     }
 }
 
 /// What contract 2 knows of a group. Nearly every row has none: its choices tell.
-fn details(row: &Row<'_>) -> Result<Option<Box<Details>>, StoreError> {
-    let Some(options) = text(row, OPTIONS)? else { return Ok(None) };
+fn details(columns: &Columns<'_>) -> Result<Option<Box<Details>>, StoreError> {
+    let text = |column: usize| text_of(columns[column]);
+    let Some(options) = text(OPTIONS)? else { return Ok(None) };
     let options = Options::from_stored(options).ok_or_else(|| damaged("options"))?;
-    let language = text(row, LANGUAGE)?.map(Language::parse).transpose();
-    let line = |column| Ok::<_, StoreError>(text(row, column)?.map(Line::from_stored).unwrap_or_default());
+    let language = text(LANGUAGE)?.map(Language::parse).transpose();
+    let line = |column| Ok::<_, StoreError>(text(column)?.map(Line::from_stored).unwrap_or_default());
     Ok(Some(Box::new(Details {
         language: language.map_err(|_| damaged("language"))?,
         company: line(COMPANY)?,
         department: line(DEPARTMENT)?,
         office: line(OFFICE)?,
-        notes: text(row, NOTES)?.map(Notes::from_stored).unwrap_or_default(),
+        notes: text(NOTES)?.map(Notes::from_stored).unwrap_or_default(),
         options,
     })))
 }
 
 /// A text as it lies in the page cache; valid until the row is left.
 pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<Option<&'r str>, StoreError> {
-    row.get_ref(column)?.as_str_or_null().map_err(|_| damaged("text"))
+    text_of(row.get_ref(column)?)
+}
+
+fn text_of(value: ValueRef<'_>) -> Result<Option<&str>, StoreError> {
+    value.as_str_or_null().map_err(|_| damaged("text"))
+}
+
+/// The columns of a group, and its checksum.
+type Columns<'r> = [ValueRef<'r>; CHECKSUM + 1];
+
+fn columns<'r>(row: &'r Row<'_>) -> Result<Columns<'r>, StoreError> {
+    let mut columns = [ValueRef::Null; CHECKSUM + 1];
+    columns[OPTIONS] = row.get_ref(OPTIONS)?;
+    columns[CHECKSUM] = row.get_ref(CHECKSUM)?;
+    // Nearly every row has no details: nulls at its end, which its checksum leaves out.
+    let end = if columns[OPTIONS] == ValueRef::Null { LANGUAGE } else { OPTIONS };
+    for (number, column) in columns[..end].iter_mut().enumerate() {
+        *column = row.get_ref(number)?;
+    }
+    Ok(columns)
 }

@@ -1,8 +1,9 @@
 //! What is kept of batches that were carried out.
 
 use directory::{Counts, RecordedRun, Run, RunFilter, RunId, RunList, RunPage, Success, TenantId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
+use super::checksum::{Checksum, mismatch};
 use super::read::MOST_LOOKED_AT;
 use super::tenants::{Counters, no_such};
 use crate::StoreError;
@@ -55,12 +56,16 @@ pub(super) fn forget(
 
 pub(super) fn find(db: &Connection, tenant: TenantId, id: RunId) -> Result<Option<RecordedRun>, StoreError> {
     let mut select = db.prepare_cached(include_str!("sql/run_by_id.sql"))?;
-    let found = select.query_row((tenant.0, id.to_bytes()), |row| recorded(tenant, row));
-    Ok(found.optional()?)
+    let mut rows = select.query((tenant.0, id.to_bytes()))?;
+    rows.next()?.map(|row| recorded(tenant, row)).transpose()
 }
 
-pub(super) fn recorded(tenant: TenantId, row: &Row<'_>) -> rusqlite::Result<RecordedRun> {
-    Ok(RecordedRun { run: run(tenant, row)?, failures: row.get("failures")? })
+pub(super) fn recorded(tenant: TenantId, row: &Row<'_>) -> Result<RecordedRun, StoreError> {
+    let run = run(tenant, row)?;
+    if !Checksum::default().value(row.get_ref("failures")?).is(row.get_ref("failures_checksum")?) {
+        return Err(mismatch("the failures of run", row.get_ref(0)?));
+    }
+    Ok(RecordedRun { run, failures: row.get("failures")? })
 }
 
 pub(super) fn list(
@@ -101,7 +106,8 @@ const fn statement(filter: &RunFilter) -> &'static str {
     }
 }
 
-fn run(tenant: TenantId, row: &Row<'_>) -> rusqlite::Result<Run> {
+fn run(tenant: TenantId, row: &Row<'_>) -> Result<Run, StoreError> {
+    Checksum::default().integer(tenant.0).check("run", row, 15)?;
     Ok(Run {
         id: RunId::from_bytes(row.get("id")?),
         tenant,
@@ -160,7 +166,9 @@ mod tests {
         db.execute(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
              INSERT INTO runs SELECT i, 1, CAST(printf('%016d', i) AS BLOB), '', '', '', i, 1, i = 1, NULL,
-               0, 0, 1, 0, 0, 0, 0, zeroblob(0) FROM n",
+               0, 0, 1, 0, 0, 0, 0, zeroblob(0),
+               row_checksum(1, CAST(printf('%016d', i) AS BLOB), '', '', '', i, 1, i = 1, NULL,
+                            0, 0, 1, 0, 0, 0, 0), row_checksum(zeroblob(0)) FROM n",
             [i64::try_from(many).expect("small")],
         )
         .expect("filled");

@@ -1,8 +1,9 @@
 //! Answers to writes that came with an idempotency key.
 
 use directory::{RunId, TenantId, Timestamp};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, Row};
 
+use super::checksum::Checksum;
 use super::tenants::{Counters, no_such};
 use crate::{StoreError, StoredAnswer};
 
@@ -17,21 +18,24 @@ pub(super) fn find(
     now: Timestamp,
 ) -> Result<Option<StoredAnswer>, StoreError> {
     let mut select = db.prepare_cached(
-        "SELECT fingerprint, status, body, expires_at, run FROM stored_answers
+        "SELECT key, fingerprint, status, body, expires_at, run, checksum FROM stored_answers
          WHERE tenant = ?1 AND key = ?2 AND expires_at > ?3",
     )?;
-    let answer = select.query_row((tenant.0, key, now.0), |row| {
-        Ok(StoredAnswer {
-            tenant,
-            key: key.to_owned(),
-            fingerprint: row.get(0)?,
-            status: row.get(1)?,
-            body: row.get(2)?,
-            expires_at: Timestamp(row.get(3)?),
-            run: row.get::<_, Option<[u8; 16]>>(4)?.map(RunId::from_bytes),
-        })
-    });
-    Ok(answer.optional()?)
+    let mut rows = select.query((tenant.0, key, now.0))?;
+    rows.next()?.map(|row| answer(tenant, row)).transpose()
+}
+
+pub(super) fn answer(tenant: TenantId, row: &Row<'_>) -> Result<StoredAnswer, StoreError> {
+    Checksum::default().integer(tenant.0).check("the answer to the idempotency key", row, 6)?;
+    Ok(StoredAnswer {
+        tenant,
+        key: row.get(0)?,
+        fingerprint: row.get(1)?,
+        status: row.get(2)?,
+        body: row.get(3)?,
+        expires_at: Timestamp(row.get(4)?),
+        run: row.get::<_, Option<[u8; 16]>>(5)?.map(RunId::from_bytes),
+    })
 }
 
 pub(super) fn keep(db: &Connection, answer: &StoredAnswer, now: Timestamp) -> Result<(), StoreError> {
@@ -44,10 +48,11 @@ pub(super) fn keep(db: &Connection, answer: &StoredAnswer, now: Timestamp) -> Re
     )?;
     prune.execute((now.0, MOST_PRUNED))?;
     let mut insert = db.prepare_cached(
-        "INSERT INTO stored_answers (tenant, key, fingerprint, status, body, expires_at, run)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8)
+        "INSERT INTO stored_answers (tenant, key, fingerprint, status, body, expires_at, run, checksum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, row_checksum(?1, ?2, ?3, ?4, ?5, ?6, ?8))
          ON CONFLICT (tenant, key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status,
-           body = excluded.body, expires_at = excluded.expires_at, run = excluded.run
+           body = excluded.body, expires_at = excluded.expires_at, run = excluded.run,
+           checksum = excluded.checksum
          WHERE stored_answers.expires_at <= ?7",
     )?;
     let (key, expires_at) = (&answer.key, answer.expires_at.0);

@@ -48,8 +48,10 @@ fn a_page_looks_at_no_more_than_it_may() {
     let many = 2 * MOST_LOOKED_AT + 1;
     db.execute(
         "WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < ?1)
-         INSERT INTO groups (tenant, id, name, created_at, updated_at, revision)
-         SELECT 1, id, 'n', 1, id, 1 FROM n",
+         INSERT INTO groups (tenant, id, name, created_at, updated_at, revision, checksum)
+         SELECT 1, id, 'n', 1, id, 1,
+           row_checksum(1, id, NULL, NULL, NULL, 'n', NULL, NULL, 1, id, NULL, 1, NULL, NULL, NULL, NULL, NULL, NULL)
+         FROM n",
         [i64::try_from(many).expect("small")],
     )
     .expect("filled");

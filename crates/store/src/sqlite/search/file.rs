@@ -83,7 +83,7 @@ fn boot() -> Option<String> {
 }
 
 /// Throws the file away. Who has it open still sees what it was.
-pub(super) fn remove(file: &Path) -> Result<(), StoreError> {
+pub(in crate::sqlite) fn remove(file: &Path) -> Result<(), StoreError> {
     for ending in ["", "-wal", "-shm"] {
         let mut name = file.as_os_str().to_owned();
         name.push(ending);

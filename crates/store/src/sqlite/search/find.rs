@@ -120,7 +120,7 @@ impl<'h> Hunt<'h> {
             has_extra_references: counters.extra_refs > 0,
             looked_at: 0,
             words: Words::default(),
-            rows: Rows::default(),
+            rows: Rows::of(tenant),
             groups: Vec::new(),
         }
     }

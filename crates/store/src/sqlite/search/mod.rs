@@ -9,6 +9,7 @@ mod find;
 mod follow;
 mod index;
 
+pub(super) use self::file::remove;
 pub(super) use self::find::search;
 pub(super) use self::follow::{Following, Wake};
 pub(super) use self::index::Index;

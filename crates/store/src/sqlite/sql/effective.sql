@@ -33,7 +33,7 @@ part (attribute_id, language, depth, group_id) AS (
     SELECT id, NULL, NULL, NULL FROM page WHERE id NOT IN (SELECT attribute_id FROM nearest)
 )
 SELECT a.id, a.name, a.class, a.type, a.type_param, a.descriptions, a.units, a.group_name, a.default_value, a.flags,
-       total.total, part.language, part.depth, v.value
+       a.checksum, total.total, part.depth, part.group_id, part.attribute_id, part.language, v.value, v.checksum
 FROM (SELECT count(*) AS total FROM shown) AS total
 LEFT JOIN part
 LEFT JOIN attributes AS a ON a.tenant = ?1 AND a.id = part.attribute_id

@@ -1,5 +1,5 @@
 SELECT id, key_id, face, operation, started_at, revision, dry_run, idempotency_key,
-       created, updated, unchanged, archived, restored, failed, omitted, failures
+       created, updated, unchanged, archived, restored, failed, omitted, checksum, failures, failures_checksum
 FROM runs INDEXED BY runs_id
 WHERE tenant = ?1 AND id > ?2
 ORDER BY id
