@@ -17,6 +17,8 @@ use super::administration::print_table;
 use crate::config::StoreLocation;
 use crate::logging;
 
+pub(super) use copy::told;
+
 const FROM: &str = "The store to copy from: postgres://USER@HOST/DATABASE, sqlite:DIR or a data directory. It stays as it is";
 const TO: &str = "The store to copy to: a database without tenants, or an empty or new data directory";
 const STORE: &str = "The store: postgres://USER@HOST/DATABASE, sqlite:DIR or a data directory [default: as other commands find it]";

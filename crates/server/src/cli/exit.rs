@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     Unreachable = 6,
     /// The configuration, the data directory or its schema is not usable.
     Configuration = 7,
+    /// What is stored is damaged.
+    Damaged = 8,
 }
 
 /// The table of exit codes, shown below every `--help`. Code 2 (usage) is clap's own; 130 is how a shell
@@ -32,6 +34,7 @@ pub(crate) const HELP: &str = "Exit codes:
   5    not authorised
   6    server unreachable or timed out
   7    configuration or schema problem
+  8    damaged: what is stored is not what was written, or does not fit together
   130  interrupted
   An unknown code means failure.";
 

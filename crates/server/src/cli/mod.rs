@@ -1,6 +1,7 @@
 //! The command line: one subcommand a file.
 
 mod administration;
+mod backup;
 mod db;
 mod exit;
 mod import;
@@ -9,8 +10,11 @@ mod listening;
 mod migrate;
 mod openapi;
 mod rates;
+mod restore;
 mod serve;
 mod tenants;
+mod verify;
+mod watching;
 
 use std::process::ExitCode;
 
@@ -18,6 +22,7 @@ use clap::{Parser, Subcommand};
 use exit::Exit;
 
 use crate::config::Misconfigured;
+use watching::Damaged;
 
 /// Self-hosted, multi-tenant group directory with bulk upsert.
 #[derive(Debug, Parser)]
@@ -39,6 +44,21 @@ enum Command {
     Keys(keys::Arguments),
     /// Copy a whole directory to another store; show what tells that two are the same.
     Db(db::Arguments),
+    /// Check that a store is whole, beside the server that runs on it: name every damaged row.
+    ///
+    /// Looks at the structure of the data file, the checksum of every row, the trees of groups, references, values and
+    /// addresses, and counts; shows the digest of every tenant. Nothing is written. Exit code 8 tells of damage.
+    Verify(verify::Arguments),
+    /// Write a whole directory into one file, beside the server that runs on it.
+    ///
+    /// The file holds one moment: everything that was acknowledged before the command began, and of each batch all or
+    /// nothing. It is checked like any store before it gets its name.
+    Backup(backup::Arguments),
+    /// Make a data directory or an empty database what a backup holds.
+    ///
+    /// The file is checked first. No server may run on the data directory. After kill -9 at any moment there is the old
+    /// store or the new one; run the command again.
+    Restore(restore::Arguments),
     /// Show what the schema of a store lacks, and bring it up to date. `serve` does it by itself at start.
     Migrate(migrate::Arguments),
     /// Print the OpenAPI document of the server.
@@ -53,6 +73,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Tenants(arguments) => settle(tenants::run(&arguments)),
         Command::Keys(arguments) => settle(keys::run(&arguments)),
         Command::Db(arguments) => settle(db::run(&arguments)),
+        Command::Verify(arguments) => settle(verify::run(&arguments)),
+        Command::Backup(arguments) => settle(backup::run(&arguments)),
+        Command::Restore(arguments) => settle(restore::run(&arguments)),
         Command::Migrate(arguments) => settle(migrate::run(&arguments)),
         Command::Openapi => settle(openapi::run()),
     }
@@ -65,6 +88,9 @@ fn settle(result: anyhow::Result<()>) -> Exit {
     administration::say(&format!("rosterd: {error:#}"));
     if error.is::<Misconfigured>() {
         return Exit::Configuration;
+    }
+    if error.is::<Damaged>() {
+        return Exit::Damaged;
     }
     match error.downcast_ref() {
         Some(

@@ -98,6 +98,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let store = store::open_at(&location, &arguments.database.options())
         .with_context(|| format!("cannot serve from {location}"))?;
     ensure_whole(&*store)?;
+    if store::read(&*store, |reader| reader.has_checksums())? == Some(false) {
+        tracing::warn!(
+            "the database server keeps no data checksums: it does not notice bits that change on its disks"
+        );
+    }
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.enable_all().max_blocking_threads(THREADS).build()?;
     let (entrance, url) = runtime.block_on(arguments.listening.open())?;

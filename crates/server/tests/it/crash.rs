@@ -14,10 +14,10 @@ const WRITERS: usize = 4;
 const BATCH: usize = 100;
 
 /// A batch that was sent: its name, and whether it was acknowledged.
-type Sent = (String, bool);
+pub(crate) type Sent = (String, bool);
 
 /// New groups whose keys, names and descriptions tell to which batch they belong.
-fn batch(name: &str) -> Value {
+pub(crate) fn batch(name: &str) -> Value {
     let record = |index: usize| {
         json!({
             "externalReferenceId": format!("{name}-{index}"), "name": format!("{name} name {index}"),
@@ -30,7 +30,11 @@ fn batch(name: &str) -> Value {
 }
 
 /// Sends batch after batch until the server is gone; tells of each one that was acknowledged.
-fn write_until_the_end(client: &Client, writer: &str, acknowledged: &mpsc::Sender<()>) -> Vec<Sent> {
+pub(crate) fn write_until_the_end(
+    client: &Client,
+    writer: &str,
+    acknowledged: &mpsc::Sender<()>,
+) -> Vec<Sent> {
     let mut sent = Vec::new();
     loop {
         let name = format!("{writer}-b{}", sent.len());
@@ -87,7 +91,7 @@ fn what_was_acknowledged_survives_and_no_batch_is_there_in_part() {
     }
 }
 
-fn check_stored(client: &Client, sent: &[Sent]) {
+pub(crate) fn check_stored(client: &Client, sent: &[Sent]) {
     let mut stored: BTreeMap<String, usize> = BTreeMap::new();
     let mut ids = BTreeMap::new();
     for group in client.all(1000) {

@@ -14,6 +14,7 @@ mod archive;
 mod attribute_definitions;
 mod attributes;
 mod audit;
+mod backup;
 mod catalogue;
 mod changes;
 mod concurrency;

@@ -44,7 +44,7 @@ pub(super) fn run(from: &Location, to: &Location, json: bool, most: PortionSize)
 }
 
 /// What a store says is told as such, so that the exit code is its own.
-fn told(error: CopyError) -> anyhow::Error {
+pub(in crate::cli) fn told(error: CopyError) -> anyhow::Error {
     let text = error.to_string();
     match error {
         CopyError::Source(error) => anyhow::Error::new(error).context("the store to copy from"),

@@ -12,5 +12,5 @@ pub(crate) use client::{Answer, BY_REFERENCE, Client, Exchange, GROUPS, UPSERT, 
 pub(crate) use events::{Event, Events};
 pub(crate) use process::{Process, SABOTAGE, finish, rosterd};
 pub(crate) use rig::Random;
-pub(crate) use server::{Server, address, serve};
+pub(crate) use server::{Server, address, serve, serve_on};
 pub(crate) use tokens::{OAuthClient, TOKEN, form};
