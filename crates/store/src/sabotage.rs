@@ -30,6 +30,8 @@ pub enum Defect {
     ImplicitRestore,
     /// What is wrong with a record is told of the next one.
     ShiftedError,
+    /// What the checksum of a row says is not asked.
+    UncheckedRow,
 }
 
 /// Whether there is this defect.
@@ -63,7 +65,7 @@ mod asked {
 
     const VARIABLE: &str = "ROSTERD_SABOTAGE";
 
-    const NAMES: [(&str, Defect); 11] = [
+    const NAMES: [(&str, Defect); 12] = [
         ("early-answer", Defect::EarlyAnswer),
         ("synchronous-normal", Defect::SynchronousNormal),
         ("commit-per-record", Defect::CommitPerRecord),
@@ -75,6 +77,7 @@ mod asked {
         ("cached-list", Defect::CachedList),
         ("implicit-restore", Defect::ImplicitRestore),
         ("shifted-error", Defect::ShiftedError),
+        ("unchecked-row", Defect::UncheckedRow),
     ];
 
     /// What the environment asks for; one that cannot be told apart from none would let every test pass.
