@@ -50,7 +50,7 @@ pub(crate) fn fsync(setting: &Setting, report: &mut Report) -> anyhow::Result<()
         fs::remove_file(&flag)?;
         let began = scene.course.moment();
         let (mut more, ()) = scene.under_load(Until::Sent(10), |_| Ok(()))?;
-        for operation in more.iter().filter(|operation| is_acknowledged(operation)) {
+        for operation in more.iter().filter(|operation| is_done_now(operation)) {
             report.tally.wrong(format!("acknowledged before a restart, at {}", operation.began - began));
         }
         more.splice(0..0, history);
@@ -61,8 +61,10 @@ pub(crate) fn fsync(setting: &Setting, report: &mut Report) -> anyhow::Result<()
     Ok(())
 }
 
-fn is_acknowledged(operation: &Operation) -> bool {
-    matches!((&operation.asked, &operation.fate), (Asked::Write(_), Fate::Answered(_)))
+/// Whether a write was acknowledged that was not acknowledged before: an answer that is kept since before the failure
+/// may be told again.
+fn is_done_now(operation: &Operation) -> bool {
+    matches!((&operation.asked, &operation.fate), (Asked::Write(_), Fate::Answered(reply)) if !reply.is_replay)
 }
 
 /// What was said to those who were not answered.
@@ -82,14 +84,8 @@ fn refusals(history: &[Operation]) -> Vec<String> {
 fn no_acknowledgement_after_a_failure(history: &[Operation], report: &mut Report) {
     let failed = |operation: &&Operation| matches!(&operation.fate, Fate::Silent(_));
     let Some(first) = history.iter().filter(failed).map(|operation| operation.ended).min() else { return };
-    for operation in history.iter().filter(|operation| operation.began > first && is_acknowledged(operation))
-    {
-        // An answer that is kept since before the failure may be told again.
-        if let Fate::Answered(reply) = &operation.fate
-            && !reply.is_replay
-        {
-            report.tally.wrong(format!("acknowledged after a failed fsync: {:?}", operation.asked));
-        }
+    for operation in history.iter().filter(|operation| operation.began > first && is_done_now(operation)) {
+        report.tally.wrong(format!("acknowledged after a failed fsync: {:?}", operation.asked));
     }
 }
 
