@@ -24,14 +24,14 @@ type Counts = BTreeMap<String, u64>;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Accepted {
     /// The C library they were counted with.
-    library: String,
+    c_library: String,
     counts: Counts,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let (options, arguments): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|argument| argument == "--accept");
-    let [file, library] = &arguments[..] else { anyhow::bail!("FILE LIBRARY [--accept] <COUNTS") };
+    let [file, c_library] = &arguments[..] else { anyhow::bail!("FILE LIBRARY [--accept] <COUNTS") };
     let counted = counted(&std::io::read_to_string(std::io::stdin())?)?;
     let accepted = match std::fs::read_to_string(file) {
         Ok(text) => Accepted::read(&text)?,
@@ -41,12 +41,16 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut out = anstream::stdout();
     write!(out, "{}", table(&accepted.counts, &counted))?;
     if !options.is_empty() {
-        std::fs::write(file, Accepted { library: library.clone(), counts: counted }.text())?;
+        std::fs::write(file, Accepted { c_library: c_library.clone(), counts: counted }.text())?;
         writeln!(out, "accepted: {file}")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let tolerance = accepted.tolerance(library);
-    writeln!(out, "with {library}, accepted with {}: {tolerance} % more are let through", accepted.library)?;
+    let tolerance = accepted.tolerance(c_library);
+    writeln!(
+        out,
+        "with {c_library}, accepted with {}: {tolerance} % more are let through",
+        accepted.c_library
+    )?;
     let offences = offences(&accepted.counts, &counted, tolerance);
     for offence in &offences {
         writeln!(out, "{offence}")?;
@@ -65,18 +69,18 @@ impl Accepted {
             let (name, count) = line.rsplit_once(' ').with_context(|| format!("no count: {line:?}"))?;
             Ok((name.trim().to_owned(), count.parse().with_context(|| format!("no count: {line:?}"))?))
         };
-        let (library, counts) = text.split_once('\n').context("no line for the C library")?;
+        let (c_library, counts) = text.split_once('\n').context("no line for the C library")?;
         let counts = counts.lines().map(count).collect::<anyhow::Result<_>>()?;
-        Ok(Self { library: library.to_owned(), counts })
+        Ok(Self { c_library: c_library.to_owned(), counts })
     }
 
     fn text(&self) -> String {
         let lines = self.counts.iter().map(|(name, count)| format!("{name:<32} {count:>10}\n"));
-        [format!("{}\n", self.library)].into_iter().chain(lines).collect::<Vec<_>>().concat()
+        [format!("{}\n", self.c_library)].into_iter().chain(lines).collect::<Vec<_>>().concat()
     }
 
-    fn tolerance(&self, library: &str) -> f64 {
-        if self.library == library { TOLERANCE } else { TOLERANCE_ELSEWHERE }
+    fn tolerance(&self, c_library: &str) -> f64 {
+        if self.c_library == c_library { TOLERANCE } else { TOLERANCE_ELSEWHERE }
     }
 }
 
@@ -149,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_accepted_is_read_again() {
         let counts = counts(&[("face_read groups_new", 11_546_757), ("planned x", 1)]);
-        let known = Accepted { library: "glibc 2.36".to_owned(), counts };
+        let known = Accepted { c_library: "glibc 2.36".to_owned(), counts };
         assert_eq!(Accepted::read(&known.text()).unwrap(), known);
         assert!(known.tolerance("glibc 2.36") < known.tolerance("glibc 2.41"));
         assert!(Accepted::read("glibc 2.36\nplanned x").is_err());

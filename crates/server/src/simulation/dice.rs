@@ -2,30 +2,26 @@
 
 use std::time::Duration;
 
-/// `splitmix64`.
+use rig::Random;
+
+/// The checker's choices, apart for each purpose.
 #[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
+pub(super) struct Dice(Random);
 
 impl Dice {
     /// The choices of this seed for one purpose: those of others do not move them.
     pub(super) fn new(seed: u64, purpose: &str) -> Self {
-        let mut dice = Self(seed);
-        for byte in purpose.bytes() {
-            dice.0 = dice.next() ^ u64::from(byte);
-        }
-        dice
+        let of = |seed, byte| Random::from_seed(seed).next() ^ u64::from(byte);
+        Self(Random::from_seed(purpose.bytes().fold(seed, of)))
     }
 
     pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let first = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let second = (first ^ (first >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        second ^ (second >> 31)
+        self.0.next()
     }
 
     /// A number below the bound.
     pub(super) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
+        self.0.below(bound)
     }
 
     /// Once in so many times.

@@ -1,17 +1,15 @@
 //! Writes, as they stand.
 
 use std::collections::HashSet;
-use std::rc::Rc;
 
 use directory::write::Content;
 use directory::{
     Details, ExternalReference, GroupId, IdOrigin, Reach, TenantId, Timestamp, ValueWrite, Write,
 };
-use rusqlite::types::Value;
-use rusqlite::vtab::array::Array;
 use rusqlite::{CachedStatement, Connection};
 
 use super::checksum::Checksum;
+use super::connection::list;
 use super::errors::is_taken;
 use super::subtree;
 use super::tenants::Counters;
@@ -340,7 +338,7 @@ impl Turn<'_> {
         if self.claimed.is_empty() {
             return Ok(HashSet::new());
         }
-        let claimed: Array = Rc::new(self.claimed.iter().map(|(fold, _)| Value::from(*fold)).collect());
+        let claimed = list(self.claimed.iter().map(|(fold, _)| *fold));
         let mut select = self.db.prepare_cached(include_str!("sql/folds_shared.sql"))?;
         let shared = select.query_map((self.tenant.0, claimed), |row| row.get(0))?;
         Ok(shared.collect::<Result<_, _>>()?)

@@ -1,10 +1,12 @@
 //! Connections, all hardened alike.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::vtab::array;
+use rusqlite::types::Value;
+use rusqlite::vtab::array::{self, Array};
 use rusqlite::{Connection, OpenFlags};
 
 use super::checksum;
@@ -115,6 +117,11 @@ pub(super) fn open(file: &Path, role: Role) -> Result<Connection, StoreError> {
     db.pragma_update(None, "synchronous", role.synchronous())?;
     db.pragma_update(None, "wal_autocheckpoint", role.autocheckpoint())?;
     Ok(db)
+}
+
+/// Numbers that a statement takes as one list, as `rarray(?)`.
+pub(super) fn list(numbers: impl Iterator<Item = i64>) -> Array {
+    Rc::new(numbers.map(Value::from).collect())
 }
 
 /// Switches the file to a write-ahead log, in which readers and the writer never wait for each other.

@@ -1,17 +1,15 @@
 //! The looks of a plan: [`Needs`] and [`HierarchyNeeds`] answered.
 
 use std::collections::HashSet;
-use std::rc::Rc;
 
 use directory::{
     AddressId, Ancestor, ExternalReference, GroupId, HierarchyNeeds, LookupKey, Needs, Plain, ReferenceKey,
     Snapshot, TenantId,
 };
-use rusqlite::types::Value;
-use rusqlite::vtab::array::Array;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
 use super::checksum::Checksum;
+use super::connection::list;
 use super::errors::damaged;
 use super::rows::{self, Rows};
 use super::subtree;
@@ -242,9 +240,8 @@ fn hashes(
 ) -> Result<Vec<Hashed>, StoreError> {
     let mut folds: Vec<i64> = probes.iter().map(|&(fold, _)| fold).collect();
     folds.dedup();
-    let folds: Array = Rc::new(folds.into_iter().map(Value::from).collect());
     let mut select = db.prepare_cached(include_str!("sql/hashes.sql"))?;
-    let mut rows = select.query((tenant.0, folds))?;
+    let mut rows = select.query((tenant.0, list(folds.into_iter())))?;
     let mut found = Vec::with_capacity(probes.len());
     while let Some(row) = rows.next()? {
         found.push((row.get(0)?, rows::group_id(row.get(1)?)?, row.get(2)?));
@@ -375,4 +372,25 @@ fn children(db: &Connection, tenant: TenantId, parents: &[i64]) -> Result<Vec<i6
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::list;
+    use crate::sqlite::migrate::database;
+
+    /// No row of a group is fetched for a record that says what is stored, nor for a reference that is claimed.
+    #[test]
+    fn numbers_of_keys_are_looked_up_in_the_index_alone() {
+        let db = database();
+        for sql in [include_str!("sql/hashes.sql"), include_str!("sql/folds_shared.sql")] {
+            let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("prepared");
+            let steps =
+                explain.query_map((1, list([1].into_iter())), |row| row.get("detail")).expect("explained");
+            let steps: Vec<String> = steps.collect::<Result<_, _>>().expect("texts");
+            let expected = "SEARCH groups USING COVERING INDEX groups_fold (tenant=? AND fold=?)";
+            assert!(steps.iter().any(|step| step == expected), "{steps:?}");
+            assert!(steps.iter().all(|step| step == expected || !step.contains("groups")), "{steps:?}");
+        }
+    }
 }

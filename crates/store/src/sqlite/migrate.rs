@@ -106,6 +106,7 @@ pub(super) fn list(applied: usize) -> Vec<crate::Migration> {
 pub(super) fn database() -> Connection {
     let db = Connection::open_in_memory().expect("opens");
     super::checksum::register(&db).expect("registered");
+    rusqlite::vtab::array::load_module(&db).expect("loaded");
     for migration in MIGRATIONS {
         db.execute_batch(migration.sql).expect("migrated");
     }
