@@ -7,6 +7,7 @@
 mod changes;
 mod definitions;
 mod once;
+mod planning;
 mod reads;
 mod runs;
 mod shared;
@@ -15,21 +16,17 @@ mod tokens;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use directory::{
-    Batch, Clock, GroupView, LookupKey, Outcome, PlanContext, RunId, TenantId, Timestamp, needs,
-    needs_hierarchy,
-};
+use directory::{Batch, Clock, GroupView, Outcome, RunId, TenantId, Timestamp};
 use store::sabotage::{Defect, is_on};
 use store::{AccessKey, ReadFor, Reader, Store, StoreError, StoredAnswer, Transaction, Turn};
 
 use crate::auth::{self, Denied, Principal};
-use crate::sabotage::plan;
 use changes::Wakes;
 pub(crate) use changes::{Followed, Hint};
 use once::UnderWay;
 pub(crate) use once::{Fate, Once};
 pub(crate) use reads::Named;
-use runs::{Begun, Done, Ledger, Planned};
+use runs::Ledger;
 pub(crate) use runs::{Caller, Executed};
 pub(crate) use tokens::{Issued, NoToken};
 
@@ -128,8 +125,11 @@ impl Service {
                 return Ok(planned.into_done(view).leave());
             }
             let (service, batch, begun) = (Arc::clone(self), Arc::clone(batch), Arc::clone(&begun));
+            // Kept here too: the writer has others to serve than to take it apart.
+            let planned = Arc::new(planned);
+            let plan = Arc::clone(&planned);
             self.write(batch.tenant, move |transaction| {
-                let done = service.take_turn(transaction, &batch, &begun, &planned)?;
+                let done = service.take_turn(transaction, &batch, &begun, &plan)?;
                 if done.wrote { service.enter(transaction, done) } else { Ok(done.leave()) }
             })
         })?;
@@ -153,11 +153,12 @@ impl Service {
             if let Some(fate) = self.answered(batch.tenant, once, now)? {
                 return Ok(fate);
             }
-            let (planned, _) = self.plan_first(batch, &begun)?;
+            let planned = Arc::new(self.plan_first(batch, &begun)?.0);
+            let plan = Arc::clone(&planned);
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
             let (write, begun) = (Arc::clone(&write), Arc::clone(&begun));
             let (written, entered, kept) = self.write(batch.tenant, move |transaction| {
-                let done = service.take_turn(transaction, &batch, &begun, &planned)?;
+                let done = service.take_turn(transaction, &batch, &begun, &plan)?;
                 let written = write(&done.outcome, done.view.as_ref());
                 let kept = service.kept(&batch, &once, &written, done.id(), now);
                 if !is_on(Defect::KeyApart) {
@@ -191,57 +192,6 @@ impl Service {
         }
     }
 
-    /// In the tenant's turn: applies the plan as it stands, or the one for what has come in between.
-    fn take_turn(
-        &self,
-        transaction: &mut dyn Transaction,
-        batch: &Batch,
-        begun: &Begun,
-        planned: &Planned,
-    ) -> Result<Done, StoreError> {
-        let at = self.clock.now();
-        let planned_anew;
-        let is_current = transaction.revision(batch.tenant)? == planned.revision();
-        let planned = if is_current || is_on(Defect::LostUpdate) {
-            planned
-        } else {
-            planned_anew = self.plan(transaction, batch, begun)?;
-            &planned_anew
-        };
-        let revision = match &planned.plan.writes[..] {
-            [] => None,
-            writes => Some(transaction.apply(batch.tenant, writes, at)?),
-        };
-        let view = shown(transaction, batch, &planned.plan.outcome, begun.show())?;
-        Ok(planned.done(view).at(revision))
-    }
-
-    /// The plan for what is stored now, and the group that is to be shown if nothing is written.
-    fn plan_first(&self, batch: &Batch, begun: &Begun) -> Result<(Planned, Option<GroupView>), StoreError> {
-        store::read_for(&*self.store, ReadFor::Plans, |reader| {
-            let planned = self.plan(reader, batch, begun)?;
-            let view = shown(reader, batch, &planned.plan.outcome, begun.show())?;
-            Ok((planned, view))
-        })
-    }
-
-    /// The plan for what a reader sees, with the run that it makes.
-    fn plan(
-        &self,
-        reader: &mut (impl Reader + ?Sized),
-        batch: &Batch,
-        begun: &Begun,
-    ) -> Result<Planned, StoreError> {
-        let mut seen = reader.load(batch.tenant, &needs(batch))?;
-        let hierarchy = needs_hierarchy(batch, &seen);
-        if !hierarchy.is_empty() {
-            reader.load_hierarchy(batch.tenant, &hierarchy, &mut seen)?;
-        }
-        let mut ids = seen.free_ids.source(batch);
-        let plan = plan(batch, &seen, &mut PlanContext { ids: &mut ids, depth_limit: self.depth_limit });
-        Ok(begun.plan(seen.revision, plan))
-    }
-
     /// Writes, and wakes those who follow the tenant's changes; also after a failure, behind which something
     /// may be there.
     fn write<T: Send + 'static>(
@@ -257,18 +207,6 @@ impl Service {
     fn read<T>(&self, job: impl FnMut(&mut dyn Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
         store::read(&*self.store, job)
     }
-}
-
-/// The group of a single record as this reader sees it, if it is to be shown.
-fn shown<R: Reader + ?Sized>(
-    reader: &mut R,
-    batch: &Batch,
-    outcome: &Outcome,
-    show: Show,
-) -> Result<Option<GroupView>, StoreError> {
-    let id = outcome.records.first().and_then(|record| record.result.id()).filter(|_| show == Show::Group);
-    let views = id.map(|id| reader.find(batch.tenant, &LookupKey::Id(id))).transpose()?;
-    Ok(views.and_then(|mut views| views.pop()))
 }
 
 /// Plans and writes anew when the plan missed a race.

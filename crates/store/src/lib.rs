@@ -17,6 +17,7 @@ mod fold;
 mod free_ids;
 mod leases;
 mod location;
+mod looked;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 mod migrations;
@@ -35,13 +36,14 @@ use std::path::Path;
 
 use directory::{
     Address, AddressType, AttributeDefinition, AttributeKey, ChangePlace, Changes, DefinitionFilter,
-    DefinitionSnapshot, DefinitionWrite, EffectiveValue, Filter, Found, GroupId, GroupView, HierarchyNeeds,
-    Listed, LookupKey, Needs, Numbered, NumberedPage, Page, RecordedRun, RunFilter, RunId, RunList, RunPage,
-    SearchPage, Slice, Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
+    DefinitionSnapshot, DefinitionWrite, EffectiveValue, Filter, Found, FreeIds, GroupId, GroupView,
+    HierarchyNeeds, Listed, LookupKey, Needs, Numbered, NumberedPage, Page, RecordedRun, RunFilter, RunId,
+    RunList, RunPage, SearchPage, Slice, Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 
 pub use leases::{Claim, Lease, Metered};
 pub use location::{Location, LocationFault};
+pub use looked::Looked;
 pub use migrations::{Migration, Spread, migrate, migrations};
 pub use postgres::Database;
 #[cfg(any(test, feature = "testing"))]
@@ -213,6 +215,15 @@ pub trait Reader: moving::Export {
 
 /// A transaction: what its closure does becomes durable as a whole or not at all.
 pub trait Transaction: Reader + moving::Import {
+    /// Whether a look would tell the same as when this was looked at, but for the revision and for free ids: those of
+    /// now are returned then. `None` where something may have changed, and where the engine does not know.
+    fn free_ids_if_still(
+        &mut self,
+        _tenant: TenantId,
+        _looked: &Looked,
+    ) -> Result<Option<FreeIds>, StoreError> {
+        Ok(None)
+    }
     /// Applies the writes of one plan under the tenant's next revision, which is returned. Stamps every
     /// written group with that revision and `at`, and moves the id counters past assigned ids. Never
     /// called with an empty list. References or ids that are taken, and groups that are not as a write
@@ -247,7 +258,7 @@ pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// Called with a tenant to which somebody else has written.
 pub type Told = Box<dyn Fn(TenantId) + Send + Sync>;
 
-/// Whose turn it is when a job writes. An engine with one writer has one turn for all.
+/// Whose turn it is when a job writes. An engine with one writer serves the turns that wait one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Turn {
     /// A tenant's: groups and definitions are written in that of their tenant only.

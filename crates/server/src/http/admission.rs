@@ -42,9 +42,9 @@ const KEYS_WAITING: usize = 1024;
 /// Threads for work that waits: one for everything that is let in, and some for health and for stopping.
 pub(crate) const THREADS: usize = WRITES.in_flight + READS.in_flight + KEYS_IN_FLIGHT + 32;
 
-/// Bytes of a plain body that one place is good for: a thousand short records take about as many places
-/// as processors can plan at once and one commit takes in.
-const BYTES_A_PLACE: usize = 8 << 10;
+/// Bytes of a plain body that one place is good for: of batches of a thousand records of 300 bytes, one tenant alone
+/// has as many in flight as one commit takes in.
+const BYTES_A_PLACE: usize = 40 << 10;
 /// What a byte of a packed body counts for.
 const UNPACKED: usize = 8;
 

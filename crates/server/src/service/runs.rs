@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use directory::{
-    Batch, Counts, Failures, GroupView, Outcome, Plan, RecordedRun, Run, RunFilter, RunId, RunList, RunPage,
-    TenantId, Timestamp,
+    Batch, Counts, Failures, GroupView, IdOrigin, Outcome, Plan, RecordedRun, Run, RunFilter, RunId, RunList,
+    RunPage, Snapshot, TenantId, Timestamp, Write,
 };
 use faces::runs::RunQuery;
-use store::{StoreError, Transaction, Turn};
+use store::{Looked, StoreError, Transaction, Turn};
 
 use super::{Execution, Service, Show};
 use crate::auth::random_bytes;
@@ -66,10 +66,24 @@ pub(super) struct Begun {
 /// A plan, with the run that it makes if it is carried out as it stands.
 pub(super) struct Planned {
     pub(super) plan: Plan,
+    /// What it was planned on; `None` where it writes nothing, and where nobody could tell whether that still holds.
+    pub(super) sight: Option<Sight>,
     recorded: RecordedRun,
 }
 
+/// What a plan has seen, and what that depends on.
+pub(super) struct Sight {
+    pub(super) looked: Looked,
+    pub(super) seen: Snapshot,
+}
+
 impl Planned {
+    /// Whether it would be another one if other ids were free.
+    pub(super) fn assigns_ids(&self) -> bool {
+        let assigned = |write: &Write| matches!(write, Write::Create { id_origin: IdOrigin::Assigned, .. });
+        self.plan.writes.iter().any(assigned)
+    }
+
     /// The revision that it was planned on.
     pub(super) const fn revision(&self) -> i64 {
         self.recorded.run.revision
@@ -77,12 +91,14 @@ impl Planned {
 
     /// What it comes to where nothing is written.
     pub(super) fn into_done(self, view: Option<GroupView>) -> Done {
-        Done { outcome: self.plan.outcome, recorded: self.recorded, wrote: false, view }
+        let Plan { outcome, writes: spent } = self.plan;
+        Done { outcome, recorded: self.recorded, wrote: false, view, spent }
     }
 
     /// The same for a plan that a job may need again.
     pub(super) fn done(&self, view: Option<GroupView>) -> Done {
-        Done { outcome: self.plan.outcome.clone(), recorded: self.recorded.clone(), wrote: false, view }
+        let (outcome, recorded) = (self.plan.outcome.clone(), self.recorded.clone());
+        Done { outcome, recorded, wrote: false, view, spent: Vec::new() }
     }
 }
 
@@ -93,6 +109,8 @@ pub(super) struct Done {
     /// The group of its one record, if it is to be shown.
     pub(super) view: Option<GroupView>,
     recorded: RecordedRun,
+    /// What the plan wrote, for whoever waits to take apart: the writer has others to serve.
+    spent: Vec<Write>,
 }
 
 impl Done {
@@ -110,7 +128,13 @@ impl Done {
 
     /// Leaves the file alone: nothing was to be written.
     pub(super) fn leave(self) -> Entered {
-        Entered { outcome: self.outcome, recorded: self.recorded, view: self.view, ids: None }
+        Entered {
+            outcome: self.outcome,
+            recorded: self.recorded,
+            view: self.view,
+            ids: None,
+            spent: self.spent,
+        }
     }
 }
 
@@ -121,6 +145,7 @@ pub(super) struct Entered {
     view: Option<GroupView>,
     /// `None` where the run is not in the file, because nothing was to be written.
     ids: Option<Vec<RunId>>,
+    spent: Vec<Write>,
 }
 
 impl Begun {
@@ -149,7 +174,7 @@ impl Begun {
             counts,
             omitted,
         };
-        Planned { plan, recorded: RecordedRun { run, failures: text } }
+        Planned { plan, sight: None, recorded: RecordedRun { run, failures: text } }
     }
 }
 
@@ -307,16 +332,17 @@ impl Service {
 
     /// Puts a run into the file with what it tells of, and some of those that wait along with it.
     pub(super) fn enter(&self, transaction: &mut dyn Transaction, done: Done) -> Result<Entered, StoreError> {
-        let Done { outcome, recorded, view, .. } = done;
+        let Done { outcome, recorded, view, spent, .. } = done;
         transaction.keep_run(&recorded)?;
         let turn = Turn::Of(recorded.run.tenant);
         let carried = self.ledger.carry(transaction, turn, CARRIED, self.clock.now())?;
-        Ok(Entered { outcome, recorded, view, ids: Some(carried) })
+        Ok(Entered { outcome, recorded, view, ids: Some(carried), spent })
     }
 
     /// To be called when what a transaction did is durable, and where there was none to begin with.
     pub(super) fn settle(&self, entered: Entered) -> Executed {
-        let Entered { outcome, recorded, view, ids } = entered;
+        let Entered { outcome, recorded, view, ids, spent } = entered;
+        drop(spent);
         let run = recorded.run.clone();
         if let Some(carried) = ids {
             let left = {

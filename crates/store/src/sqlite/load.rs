@@ -3,23 +3,24 @@
 use std::collections::HashSet;
 
 use directory::{
-    AddressId, Ancestor, ExternalReference, GroupId, HierarchyNeeds, LookupKey, Needs, Plain, ReferenceKey,
-    Snapshot, TenantId,
+    AddressId, Ancestor, ExternalReference, FreeIds, GroupId, HierarchyNeeds, LookupKey, Needs, Plain,
+    ReferenceKey, Snapshot, TenantId,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
 use super::checksum::Checksum;
 use super::connection::list;
 use super::errors::damaged;
+use super::recent::Recent;
 use super::rows::{self, Rows};
 use super::subtree;
 use super::tenants::Counters;
 use super::{addresses, attributes};
-use crate::StoreError;
 use crate::content_hash::{self, Glance, Hashed};
 use crate::fold::fold;
 use crate::free_ids::free_ids;
 use crate::references::{Probed, RowReference, SharedTexts, Whose, is_meant};
+use crate::{Looked, StoreError};
 
 /// More levels than any depth limit allows: the stored tree runs in a circle.
 const MOST_LEVELS: usize = 1 << 16;
@@ -52,6 +53,20 @@ pub(super) fn load(db: &Connection, tenant: TenantId, needs: &Needs<'_>) -> Resu
         at_addresses(db, tenant, needs, &mut seen)?;
     }
     Ok(seen)
+}
+
+/// The free ids of now, if nothing was written to what was looked at.
+pub(super) fn free_ids_if_still(
+    db: &Connection,
+    tenant: TenantId,
+    looked: &Looked,
+    recent: &Recent,
+) -> Result<Option<FreeIds>, StoreError> {
+    let counters = Counters::load(db, tenant)?;
+    if !recent.is_untouched(tenant, counters.revision, looked) {
+        return Ok(None);
+    }
+    free_ids(counters.next_id, looked.fresh_ids, |id| taken_from(db, tenant, id)).map(Some)
 }
 
 fn at_addresses(

@@ -15,11 +15,13 @@ mod checksum;
 mod connection;
 mod errors;
 mod files;
+mod lines;
 mod load;
 mod migrate;
 mod moving;
 mod read;
 mod readers;
+mod recent;
 mod restore;
 mod rows;
 mod runs;
@@ -177,8 +179,8 @@ impl Store for Serving {
         .read(job)
     }
 
-    fn write(&self, _: Turn, job: WriteJob, done: Done) -> Result<(), StoreError> {
-        self.writer.write(job, done)
+    fn write(&self, turn: Turn, job: WriteJob, done: Done) -> Result<(), StoreError> {
+        self.writer.write(turn, job, done)
     }
 
     fn check(&self) -> Result<(), StoreError> {

@@ -1,26 +1,30 @@
 //! The contract's views, on one connection that is inside a transaction.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 use directory::{
     Address, AddressType, AttributeDefinition, AttributeKey, ChangePlace, Changes, DefinitionFilter,
-    DefinitionSnapshot, DefinitionWrite, EffectiveValue, Filter, Found, GroupId, GroupView, HierarchyNeeds,
-    Listed, LookupKey, Needs, Numbered, NumberedPage, Page, RecordedRun, RunFilter, RunId, RunList, RunPage,
-    SearchPage, Slice, Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
+    DefinitionSnapshot, DefinitionWrite, EffectiveValue, Filter, Found, FreeIds, GroupId, GroupView,
+    HierarchyNeeds, Listed, LookupKey, Needs, Numbered, NumberedPage, Page, RecordedRun, RunFilter, RunId,
+    RunList, RunPage, SearchPage, Slice, Sliced, Snapshot, TenantId, Timestamp, Tree, TreePage, Write,
 };
 use rusqlite::Connection;
 
+use super::recent::Recent;
 use super::search::{self, Index};
 use super::{
     access_keys, addresses, apply, attributes, changes, load, read, runs, stored_answers, tenants, tree,
 };
-use crate::{AccessKey, Reader, StoreError, StoredAnswer, Tenant, Transaction};
+use crate::{AccessKey, Looked, Reader, StoreError, StoredAnswer, Tenant, Transaction};
 
 /// What one job sees and does.
 pub(super) struct Session<'s> {
     pub(super) db: &'s Connection,
     /// For searches; they do without it.
     index: Option<&'s Index>,
+    /// What was lately written to; only the one writer of a server knows.
+    recent: Option<&'s RefCell<Recent>>,
     /// Groups written so far.
     pub(super) records: usize,
     /// Whether anything may have been written.
@@ -32,11 +36,15 @@ pub(super) struct Session<'s> {
 
 impl<'s> Session<'s> {
     pub(super) const fn new(db: &'s Connection) -> Self {
-        Self { db, index: None, records: 0, wrote: false, failure: None }
+        Self { db, index: None, recent: None, records: 0, wrote: false, failure: None }
     }
 
     pub(super) fn with_index(self, index: Option<&'s Index>) -> Self {
         Self { index, ..self }
+    }
+
+    pub(super) fn with_recent(self, recent: &'s RefCell<Recent>) -> Self {
+        Self { recent: Some(recent), ..self }
     }
 
     /// What became of a job that says this of itself.
@@ -203,8 +211,19 @@ impl Reader for Session<'_> {
 }
 
 impl Transaction for Session<'_> {
+    fn free_ids_if_still(
+        &mut self,
+        tenant: TenantId,
+        looked: &Looked,
+    ) -> Result<Option<FreeIds>, StoreError> {
+        let Some(recent) = self.recent else { return Ok(None) };
+        self.reading(load::free_ids_if_still(self.db, tenant, looked, &recent.borrow()))
+    }
+
     fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError> {
-        self.writing(writes.len(), apply::apply(self.db, tenant, writes, at))
+        let mut recent = self.recent.map(RefCell::borrow_mut);
+        let applied = apply::apply(self.db, tenant, writes, at, recent.as_deref_mut());
+        self.writing(writes.len(), applied)
     }
 
     fn apply_definitions(&mut self, tenant: TenantId, writes: &[DefinitionWrite]) -> Result<i64, StoreError> {

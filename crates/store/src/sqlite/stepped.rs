@@ -3,14 +3,13 @@
 //! again.
 
 use std::path::Path;
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use super::checkpoint::{Rounds, Signal};
 use super::connection::{self, Role};
 use super::files::{DataDir, Lock};
 use super::readers::Readers;
-use super::writer::{Health, Queued, Turns, Writer};
+use super::writer::{Health, Turns, Writer};
 use super::{lock, ready};
 use crate::{Done, ReadJob, Store, StoreError, Turn, WriteJob};
 
@@ -28,7 +27,6 @@ pub struct Stepped {
 /// What threads do elsewhere.
 struct Work {
     turns: Turns,
-    queue: Receiver<Queued>,
     rounds: Rounds,
 }
 
@@ -42,18 +40,14 @@ impl Stepped {
         let (health, signal) = (Arc::new(Health::default()), Arc::new(Signal::followed_by(None)));
         let log = connection::open(&file, Role::Checkpointer)?;
         let readers = Readers::open(&file, Role::Answers, READERS, None)?;
-        let (writer, turns, queue) = Writer::without_thread(connection, queue, &health, Arc::clone(&signal));
-        let work = Work { turns, queue, rounds: Rounds::new(log, &health, &signal) };
+        let (writer, turns) = Writer::without_thread(connection, queue, &health, Arc::clone(&signal));
+        let work = Work { turns, rounds: Rounds::new(log, &health, &signal) };
         Ok(Self { readers, writer, work: Mutex::new(Some(work)), _lock: lock })
     }
 
     /// Writes some of what waits, in one transaction, and tells what became of it. Whether something waited.
     pub fn step(&self) -> bool {
-        let work = lock(&self.work);
-        let Some(Work { turns, queue, .. }) = &*work else { return false };
-        let Ok(first) = queue.try_recv() else { return false };
-        turns.serve(first, queue);
-        true
+        lock(&self.work).as_ref().is_some_and(|work| work.turns.step())
     }
 
     /// Moves what is committed from the log into the data file.
@@ -69,8 +63,8 @@ impl Store for Stepped {
         self.readers.read(job)
     }
 
-    fn write(&self, _: Turn, job: WriteJob, done: Done) -> Result<(), StoreError> {
-        self.writer.write(job, done)
+    fn write(&self, turn: Turn, job: WriteJob, done: Done) -> Result<(), StoreError> {
+        self.writer.write(turn, job, done)
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -81,8 +75,8 @@ impl Store for Stepped {
         while self.step() {}
         self.writer.close();
         self.readers.close();
-        if let Some(Work { turns, queue, mut rounds }) = lock(&self.work).take() {
-            drop((turns, queue));
+        if let Some(Work { turns, mut rounds }) = lock(&self.work).take() {
+            drop(turns);
             rounds.finish();
         }
     }

@@ -1,8 +1,9 @@
-//! The one writer: a queue, a thread, and group commit.
+//! The one writer: lines before it, a thread, and group commit.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -10,14 +11,18 @@ use std::time::Instant;
 use rusqlite::Connection;
 
 use super::checkpoint::Signal;
+use super::lines::{Lines, Refused};
+use super::recent::Recent;
 use super::session::{Session, concerns_all};
 use super::{closed, lock};
 use crate::sabotage::{Defect, is_on};
-use crate::{Done, StoreError, WriteJob, observed};
+use crate::{Done, StoreError, Turn, WriteJob, observed};
 
 /// A commit is not held up by more jobs or groups than these: who came first waits for all of them.
 const MOST_JOBS: usize = 64;
 const MOST_RECORDS: usize = 16_000;
+/// The same where others than the first one wait too: then it ends as soon as everybody has had a turn.
+const MOST_OF_SEVERAL: usize = 4_000;
 
 /// Whether what the disk holds is still what was read from it.
 #[derive(Debug, Default)]
@@ -46,7 +51,7 @@ impl Health {
 
 /// The caller's end.
 pub(super) struct Writer {
-    queue: Mutex<Option<SyncSender<Queued>>>,
+    lines: Arc<Lines>,
     thread: Mutex<Option<JoinHandle<()>>>,
     health: Arc<Health>,
 }
@@ -86,39 +91,39 @@ impl Writer {
         health: &Arc<Health>,
         signal: Arc<Signal>,
     ) -> Result<Self, StoreError> {
-        let (writer, turns, queue) = Self::without_thread(db, capacity, health, signal);
+        let (writer, turns) = Self::without_thread(db, capacity, health, signal);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || turns.run(&queue))
+            .spawn(move || turns.run())
             .map_err(|error| StoreError::Unavailable(format!("the writer cannot start: {error}")))?;
         *lock(&writer.thread) = Some(thread);
         Ok(writer)
     }
 
-    /// Both ends, and the queue between them.
+    /// Both ends.
     pub(super) fn without_thread(
         db: Connection,
         capacity: usize,
         health: &Arc<Health>,
         signal: Arc<Signal>,
-    ) -> (Self, Turns, Receiver<Queued>) {
-        let (sender, receiver) = sync_channel(capacity);
-        let turns = Turns { db, health: Arc::clone(health), signal };
-        let (queue, thread) = (Mutex::new(Some(sender)), Mutex::default());
-        (Self { queue, thread, health: Arc::clone(health) }, turns, receiver)
+    ) -> (Self, Turns) {
+        let lines = Arc::new(Lines::new(capacity));
+        let (recent, thread) = (RefCell::default(), Mutex::default());
+        let turns = Turns { db, lines: Arc::clone(&lines), health: Arc::clone(health), signal, recent };
+        (Self { lines, thread, health: Arc::clone(health) }, turns)
     }
 
-    pub(super) fn write(&self, job: WriteJob, done: Done) -> Result<(), StoreError> {
+    pub(super) fn write(&self, turn: Turn, job: WriteJob, done: Done) -> Result<(), StoreError> {
         self.health.check()?;
-        let queue = lock(&self.queue);
-        let queue = queue.as_ref().ok_or_else(closed)?;
         // Counted before it can be taken, so that the depth is never negative.
         observed::queued();
-        let Err(refused) = queue.try_send(Queued { job, ticket: Ticket(Some(done)) }) else { return Ok(()) };
+        let Err(refused) = self.lines.join(turn, Queued { job, ticket: Ticket(Some(done)) }) else {
+            return Ok(());
+        };
         observed::taken();
         let (mut queued, error) = match refused {
-            TrySendError::Full(queued) => (queued, StoreError::Overloaded),
-            TrySendError::Disconnected(queued) => (queued, closed()),
+            Refused::Full(queued) => (queued, StoreError::Overloaded),
+            Refused::Closed(queued) => (queued, closed()),
         };
         // The caller learns it from this call.
         queued.ticket.0 = None;
@@ -127,12 +132,12 @@ impl Writer {
 
     pub(super) fn check(&self) -> Result<(), StoreError> {
         self.health.check()?;
-        lock(&self.queue).as_ref().map(drop).ok_or_else(closed)
+        if self.lines.is_closed() { Err(closed()) } else { Ok(()) }
     }
 
-    /// Finishes what is in the queue.
+    /// Finishes what waits.
     pub(super) fn close(&self) {
-        lock(&self.queue).take();
+        self.lines.close();
         let thread = lock(&self.thread).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the writer panicked");
@@ -143,49 +148,100 @@ impl Writer {
 /// The writer's end.
 pub(super) struct Turns {
     db: Connection,
+    lines: Arc<Lines>,
     health: Arc<Health>,
     signal: Arc<Signal>,
+    /// What was lately written to.
+    recent: RefCell<Recent>,
 }
 
-/// The jobs of one transaction, with what became of each.
+/// The jobs of one transaction.
 #[derive(Default)]
 struct Group {
-    fates: Vec<(Ticket, Result<(), StoreError>)>,
+    members: Vec<Member>,
     records: usize,
     wrote: bool,
+    /// Whose turns it had.
+    turns: HashSet<Turn>,
+    /// Whether each job has a savepoint.
+    apart: bool,
     /// Why nothing of the transaction can be kept.
     lost: Option<StoreError>,
 }
 
+/// A job, and what became of it.
+struct Member {
+    job: WriteJob,
+    ticket: Ticket,
+    fate: Result<(), StoreError>,
+}
+
+/// What a job did.
+#[derive(Default)]
+struct Ran {
+    records: usize,
+    wrote: bool,
+    /// It failed, and a part of what it wrote may be there.
+    is_half_done: bool,
+}
+
+impl Group {
+    /// Whether the next one may come along, whose turn it is.
+    fn has_room(&self, turn: Turn) -> bool {
+        let had_one = self.turns.contains(&turn);
+        let most = if self.turns.len() > 1 && had_one { MOST_OF_SEVERAL } else { MOST_RECORDS };
+        self.members.len() < MOST_JOBS && self.records < most
+    }
+
+    /// Counts what a member has done, or what that means for all.
+    fn add(&mut self, ran: &Ran, number: usize) {
+        match &self.members[number].fate {
+            Ok(()) => {
+                self.records += ran.records;
+                self.wrote |= ran.wrote;
+            }
+            Err(error) if concerns_all(error) => self.lost = Some(error.clone()),
+            Err(_) => {}
+        }
+    }
+}
+
 impl Turns {
-    fn run(self, queue: &Receiver<Queued>) {
-        while let Ok(first) = queue.recv() {
-            self.serve(first, queue);
+    fn run(self) {
+        while let Some(first) = self.lines.wait() {
+            self.serve(first);
         }
     }
 
-    /// One transaction of this job and of those behind it, and its end told.
-    pub(super) fn serve(&self, first: Queued, queue: &Receiver<Queued>) {
+    /// One transaction of what waits, if anything does, and its end told. Whether something waited.
+    pub(super) fn step(&self) -> bool {
+        let first = self.lines.next_if(|_| true);
+        first.map(|first| self.serve(first)).is_some()
+    }
+
+    fn serve(&self, first: (Turn, Queued)) {
         self.signal.pass();
-        for (ticket, fate) in self.turn(first, queue) {
+        for Member { ticket, fate, .. } in self.turn(first) {
             ticket.tell(fate);
         }
     }
 
     /// One transaction: of this job and of those that wait behind it.
-    fn turn(&self, first: Queued, queue: &Receiver<Queued>) -> Vec<(Ticket, Result<(), StoreError>)> {
+    fn turn(&self, first: (Turn, Queued)) -> Vec<Member> {
         let begun = self.health.check().and_then(|()| self.execute("BEGIN IMMEDIATE"));
         if let Err(error) = begun {
             observed::taken();
-            return vec![(first.ticket, Err(self.not_begun(error)))];
+            let Queued { job, ticket } = first.1;
+            return vec![Member { job, ticket, fate: Err(self.not_begun(error)) }];
         }
         let mut group = Group::default();
         let mut next = Some(first);
-        while let Some(queued) = next {
+        while let Some((turn, Queued { job, ticket })) = next {
             observed::taken();
-            self.run_job(queued, &mut group);
-            let room = group.fates.len() < MOST_JOBS && group.records < MOST_RECORDS;
-            next = if room && group.lost.is_none() { queue.try_recv().ok() } else { None };
+            group.turns.insert(turn);
+            group.members.push(Member { job, ticket, fate: Ok(()) });
+            self.run_last(&mut group);
+            next = if group.lost.is_none() { self.lines.next_if(|turn| group.has_room(turn)) } else { None };
         }
         self.end(group)
     }
@@ -202,59 +258,83 @@ impl Turns {
         }
     }
 
-    fn run_job(&self, queued: Queued, group: &mut Group) {
-        let Queued { mut job, mut ticket } = queued;
-        let (fate, records, wrote) = match self.execute("SAVEPOINT job") {
-            Ok(()) => self.run_in_savepoint(&mut job),
-            Err(error) => (Err(error), 0, false),
+    /// Runs the last job of a group. A savepoint costs a copy of every page that is written, and hardly any job has
+    /// to be taken back: so the first one that has to takes all back, and they are done again, each on its own.
+    fn run_last(&self, group: &mut Group) {
+        let last = group.members.len() - 1;
+        if group.apart {
+            self.run_apart(group, last);
+            return;
+        }
+        let ran = self.run_job(&mut group.members[last]);
+        if ran.is_half_done {
+            group.apart = true;
+            (group.records, group.wrote) = (0, false);
+            if let Err(error) = self.take_back().and_then(|()| self.execute("BEGIN IMMEDIATE")) {
+                group.lost = Some(error);
+            }
+            for number in 0..=last {
+                if group.lost.is_none() {
+                    self.run_apart(group, number);
+                }
+            }
+        } else {
+            group.add(&ran, last);
+        }
+    }
+
+    /// Runs a job in a savepoint.
+    fn run_apart(&self, group: &mut Group, number: usize) {
+        let member = &mut group.members[number];
+        let ran = match self.execute("SAVEPOINT job") {
+            Ok(()) => self.run_job(member),
+            Err(error) => {
+                member.fate = Err(error);
+                Ran::default()
+            }
         };
-        let ended = match &fate {
+        let ended = match &member.fate {
             Ok(()) => self.execute("RELEASE job"),
-            Err(StoreError::Conflict(_)) if is_on(Defect::NoSavepoint) => self.execute("RELEASE job"),
             Err(_) => self.execute("ROLLBACK TO job").and_then(|()| self.execute("RELEASE job")),
         };
-        if let Err(error) = &fate
-            && concerns_all(error)
-        {
-            group.lost = Some(error.clone());
-        } else if let Err(error) = ended {
+        group.add(&ran, number);
+        if let Err(error) = ended {
             // SQLite ends a transaction on its own after some errors, savepoints and all.
-            group.lost = Some(error);
-        } else if fate.is_ok() {
-            group.records += records;
-            group.wrote |= wrote;
+            group.lost.get_or_insert(error);
         }
-        if is_on(Defect::EarlyAnswer) && fate.is_ok() {
-            ticket.call(Ok(()));
-        }
-        group.fates.push((ticket, fate));
     }
 
-    fn run_in_savepoint(&self, job: &mut WriteJob) -> (Result<(), StoreError>, usize, bool) {
-        let mut session = Session::new(&self.db);
-        let said = catch_unwind(AssertUnwindSafe(|| job(&mut session)))
+    fn run_job(&self, member: &mut Member) -> Ran {
+        let mut session = Session::new(&self.db).with_recent(&self.recent);
+        let said = catch_unwind(AssertUnwindSafe(|| (member.job)(&mut session)))
             .unwrap_or_else(|_| Err(StoreError::Internal("a write job panicked".to_owned())));
-        let fate = session.verdict(said);
-        (fate, session.records, session.wrote)
+        member.fate = session.verdict(said);
+        let is_half_done = match &member.fate {
+            Ok(()) => false,
+            Err(StoreError::Conflict(_)) if is_on(Defect::NoSavepoint) => false,
+            Err(error) => session.wrote && !concerns_all(error),
+        };
+        if is_on(Defect::EarlyAnswer) && member.fate.is_ok() {
+            member.ticket.call(Ok(()));
+        }
+        Ran { records: session.records, wrote: session.wrote, is_half_done }
     }
 
-    fn end(&self, mut group: Group) -> Vec<(Ticket, Result<(), StoreError>)> {
+    fn end(&self, mut group: Group) -> Vec<Member> {
         if group.lost.is_none() && group.wrote {
             let start = Instant::now();
             match self.execute("COMMIT") {
                 Ok(()) => {
-                    let jobs = group.fates.iter().filter(|(_, fate)| fate.is_ok()).count();
+                    let jobs = group.members.iter().filter(|member| member.fate.is_ok()).count();
                     observed::committed(jobs, group.records, start.elapsed());
                     self.signal.committed();
-                    return group.fates;
+                    return group.members;
                 }
                 Err(error) => group.lost = Some(error),
             }
         }
         // Also where nothing was written, or only by jobs that took it back: no file is touched.
-        if !self.db.is_autocommit()
-            && let Err(error) = self.execute("ROLLBACK")
-        {
+        if let Err(error) = self.take_back() {
             tracing::error!(%error, "a transaction did not roll back");
             group.lost.get_or_insert(error);
         }
@@ -262,16 +342,28 @@ impl Turns {
             if matches!(lost, StoreError::OutcomeUnknown(_)) {
                 self.health.disk_failed(&lost);
             }
-            for (_, fate) in group.fates.iter_mut().filter(|(_, fate)| fate.is_ok()) {
-                *fate = Err(lost.clone());
+            for member in group.members.iter_mut().filter(|member| member.fate.is_ok()) {
+                member.fate = Err(lost.clone());
             }
         }
-        group.fates
+        group.members
+    }
+
+    /// Takes back what is not committed. `SQLite` ends a transaction on its own after some errors.
+    fn take_back(&self) -> Result<(), StoreError> {
+        if self.db.is_autocommit() { Ok(()) } else { self.execute("ROLLBACK") }
     }
 
     fn execute(&self, sql: &str) -> Result<(), StoreError> {
         self.db.prepare_cached(sql)?.execute(())?;
         Ok(())
+    }
+}
+
+impl Drop for Turns {
+    /// Also when it panics: nobody waits for ever.
+    fn drop(&mut self) {
+        self.lines.abandon();
     }
 }
 

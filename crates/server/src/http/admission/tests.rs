@@ -146,10 +146,10 @@ async fn nobody_waits_for_long() {
 fn heavier_requests_take_more_places() {
     for (bytes, packed, places) in [
         (0, false, 1),
-        ((8 << 10) - 1, false, 1),
-        (8 << 10, false, 2),
-        (120 << 10, false, 16),
-        (15 << 10, true, 16),
+        ((40 << 10) - 1, false, 1),
+        (40 << 10, false, 2),
+        (600 << 10, false, 16),
+        (75 << 10, true, 16),
         (32 << 20, false, 64),
         (usize::MAX, true, 64),
     ] {

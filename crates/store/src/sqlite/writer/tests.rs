@@ -27,7 +27,7 @@ impl Bench {
         let file = DataDir::prepare(directory.path()).expect("usable").data_file();
         let db = connection::open(&file, Role::Writer).expect("opens");
         ready(&db).expect("migrates");
-        let turns = Turns { db, health: Arc::default(), signal: Arc::default() };
+        let (_, turns) = Writer::without_thread(db, 64, &Arc::default(), Arc::default());
         let bench = Self { directory, turns };
         let created = bench.run(vec![Box::new(|tx| tx.create_tenant("a", Timestamp(0)).map(drop))]);
         assert_eq!(created, [Ok(())]);
@@ -37,20 +37,16 @@ impl Bench {
     /// Runs jobs in one transaction.
     fn run(&self, jobs: Vec<WriteJob>) -> Vec<Result<(), StoreError>> {
         let count = jobs.len();
-        let (sender, receiver) = sync_channel(count);
         let (tell, told) = channel();
         for (number, job) in jobs.into_iter().enumerate() {
             let tell = tell.clone();
             let done: Done = Box::new(move |fate| tell.send((number, fate)).expect("the test waits"));
-            assert!(sender.try_send(Queued { job, ticket: Ticket(Some(done)) }).is_ok());
+            let queued = Queued { job, ticket: Ticket(Some(done)) };
+            assert!(self.turns.lines.join(Turn::Common, queued).is_ok());
         }
-        drop(sender);
-        let first = receiver.recv().expect("at least one job");
-        for (ticket, fate) in self.turns.turn(first, &receiver) {
-            ticket.tell(fate);
-        }
+        assert!(self.turns.step());
         // Jobs that did not get a turn are told so when they are dropped.
-        drop(receiver);
+        while self.turns.lines.next_if(|_| true).is_some() {}
         let mut fates: Vec<_> = (0..count).map(|_| told.recv().expect("told")).collect();
         fates.sort_by_key(|(number, _)| *number);
         fates.into_iter().map(|(_, fate)| fate).collect()
@@ -135,4 +131,36 @@ fn a_writer_that_waits_too_long_for_its_turn_refuses_one_job() {
 fn a_caller_that_panics_when_told_does_not_take_the_writer_along() {
     let ticket = Ticket(Some(Box::new(|_| panic!("on purpose"))));
     ticket.tell(Ok(()));
+}
+
+#[test]
+fn who_comes_with_one_job_does_not_wait_for_all_of_somebody_with_many() {
+    let bench = Bench::new();
+    let (many, one) = (Turn::Of(TENANT), Turn::Of(TenantId(2)));
+    let (tell, told) = channel();
+    let join = |turn: Turn, ids: std::ops::Range<i64>| {
+        let (tell, first) = (tell.clone(), ids.start);
+        let done: Done = Box::new(move |fate| tell.send((first, fate)).expect("the test waits"));
+        assert!(bench.turns.lines.join(turn, Queued { job: add(ids), ticket: Ticket(Some(done)) }).is_ok());
+    };
+    let most = i64::try_from(MOST_OF_SEVERAL).expect("fits");
+    for number in 0..3 {
+        join(many, 1 + number * most..1 + (number + 1) * most);
+    }
+    join(one, 1_000_000..1_000_001);
+    assert!(bench.turns.step());
+    let fates: Vec<_> = told.try_iter().collect();
+    assert_eq!(fates, [(1, Ok(())), (1_000_000, Ok(()))], "both are told, and the others wait");
+    assert!(bench.turns.step() && !bench.turns.step());
+    assert_eq!(told.try_iter().count(), 2, "alone, somebody has what is waiting");
+}
+
+#[test]
+fn a_job_that_fails_half_way_takes_back_only_itself() {
+    let bench = Bench::new();
+    let mut half = add(2..3);
+    let fail: WriteJob = Box::new(move |tx| half(tx).and(Err(StoreError::Conflict("on purpose".to_owned()))));
+    let fates = bench.run(vec![add(1..2), fail, add(3..4)]);
+    assert_eq!(fates, [Ok(()), Err(StoreError::Conflict("on purpose".to_owned())), Ok(())]);
+    assert_eq!(bench.groups(), 2);
 }
