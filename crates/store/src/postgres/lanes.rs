@@ -22,7 +22,8 @@ const MOST_JOBS: usize = 16;
 
 /// A transaction that writes. Whoever holds a tenant's row and goes silent loses it.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '5s'; \
-                     SET LOCAL idle_in_transaction_session_timeout = '15s'; SET LOCAL jit = off";
+                     SET LOCAL idle_in_transaction_session_timeout = '15s'; SET LOCAL jit = off; \
+                     SET LOCAL enable_bitmapscan = off";
 /// What jobs begin with that share a transaction.
 const SAVEPOINT: &str = "SAVEPOINT job";
 const NEXT_SAVEPOINT: &str = "RELEASE SAVEPOINT job; SAVEPOINT job";

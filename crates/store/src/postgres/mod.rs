@@ -58,8 +58,10 @@ const KEY_CONNECTIONS: usize = 2;
 const HEALTH_BUDGET: Duration = Duration::from_secs(2);
 
 /// A view of one moment, for as many statements as a job has. Statements that go up and down the tree are guessed to
-/// be far more work than they are: to compile them first would take a hundred times as long as to run them.
-const VIEW: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off";
+/// be far more work than they are: to compile them first would take a hundred times as long as to run them. Before it
+/// has statistics the database would also look for the one row of each key by way of a bitmap.
+const VIEW: &str =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off; SET LOCAL enable_bitmapscan = off";
 
 pub(crate) fn open(database: &Database, options: &Options) -> Result<Box<dyn Store>, StoreError> {
     observed::describe();

@@ -214,6 +214,7 @@ impl Turns {
     }
 
     /// One transaction of what waits, if anything does, and its end told. Whether something waited.
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn step(&self) -> bool {
         let first = self.lines.next_if(|_| true);
         first.map(|first| self.serve(first)).is_some()
