@@ -16,6 +16,7 @@ mod reading;
 mod references;
 mod runs;
 mod searching;
+mod slices;
 mod stamps;
 mod stored_answers;
 mod tenants;
@@ -49,6 +50,7 @@ const SUITE: &[&[Case]] = &[
     stamps::CASES,
     lives::CASES,
     reading::CASES,
+    slices::CASES,
     changes::CASES,
     searching::CASES,
     access_keys::CASES,

@@ -1,8 +1,7 @@
 //! The read side.
 
 use directory::{
-    Filter, GroupView, Life, LookupKey, Name, Page, Place, Search, Slice, Source, TenantId, Timestamp,
-    TreePage, TreePlace, Write,
+    Filter, GroupView, Life, LookupKey, Page, Place, Source, TenantId, Timestamp, TreePage, TreePlace,
 };
 
 use super::Case;
@@ -12,7 +11,6 @@ pub(super) const CASES: &[Case] = &[
     ("pages follow each other without gaps", pages),
     ("groups come with the first key of their parent", parents),
     ("a list shows what meets every condition", filters),
-    ("a page by its number holds its groups, and all are counted", slices),
     ("the groups above a group, nearest first", ancestors),
     ("a tree, level by level, in pages of any size", trees),
     ("a key finds all groups it means, archived ones included", find),
@@ -61,47 +59,6 @@ fn parents(desk: &Desk) {
     let found: Vec<_> =
         desk.read(|reader| reader.find(tenant, &LookupKey::Id(id(2)))).iter().map(seen).collect();
     assert_eq!(found, expected[..1]);
-}
-
-fn slices(desk: &Desk) {
-    let tenant = desk.tenant("a");
-    let other = desk.tenant("b");
-    let writes: Vec<Write> = (1..=7)
-        .map(|number| named(create(number, &[]), if number % 2 == 0 { "Gr\u{f6}n Haus" } else { "blau" }))
-        .collect();
-    desk.apply(tenant, 10, &writes).expect("applied");
-    desk.apply(tenant, 20, &[below(4, 8)]).expect("applied");
-    desk.apply(other, 20, &[create(1, &[])]).expect("applied");
-    desk.archive(tenant, 30, &[2]);
-    let in_place = |place| Filter { place, ..Filter::default() };
-    let any = Filter { life: Life::Any, ..Filter::default() };
-    let late = Filter { updated_after: Some(Timestamp(10)), ..Filter::default() };
-    for (filter, name, skip, limit, expected, total) in [
-        (Filter::default(), None, 0, 3, vec![1, 3, 4], 7),
-        (Filter::default(), None, 3, 3, vec![5, 6, 7], 7),
-        (Filter::default(), None, 6, 3, vec![8], 7),
-        (Filter::default(), None, 9, 3, vec![], 7),
-        (Filter::default(), Some("gron h"), 0, 9, vec![4, 6], 2),
-        (any, Some("GR\u{d6}N"), 1, 1, vec![4], 3),
-        (in_place(Place::Roots), Some("bl"), 0, 9, vec![1, 3, 5, 7], 4),
-        (in_place(Place::Below(id(4))), None, 0, 9, vec![8], 1),
-        (in_place(Place::Below(id(99))), None, 0, 9, vec![], 0),
-        (late, None, 0, 9, vec![8], 1),
-    ] {
-        let name = name.map(|text| Search::parse(text).expect("words"));
-        let slice = Slice { name, skip, limit };
-        let found = desk.read(|reader| reader.slice(tenant, &filter, &slice));
-        let ids: Vec<i64> = found.views.iter().map(|view| view.group.id.get()).collect();
-        assert_eq!((ids, found.total), (expected, total), "{filter:?} {slice:?}");
-    }
-}
-
-/// The same group by another name.
-fn named(mut write: Write, name: &str) -> Write {
-    if let Write::Create { content, .. } = &mut write {
-        content.name = Name::from_stored(name);
-    }
-    write
 }
 
 fn filters(desk: &Desk) {

@@ -1,13 +1,15 @@
 //! The read side.
 
+mod slice;
+
 use std::collections::HashMap;
 
 use directory::{
-    Filter, Group, GroupId, GroupView, Life, Listed, LookupKey, Needs, Page, Place, ReferenceKey, Slice,
-    Sliced, TenantId, Words,
+    Filter, Group, GroupId, GroupView, Life, Listed, LookupKey, Needs, Page, Place, ReferenceKey, TenantId,
 };
 use rusqlite::{CachedStatement, Connection};
 
+pub(super) use self::slice::slice;
 use super::load::{extra_references, load};
 use super::rows::{self, Rows};
 use super::tenants::Counters;
@@ -63,28 +65,6 @@ pub(super) fn list(
     }
     drop(found);
     Ok(Listed { views: complete(db, tenant, with_parents(db, tenant, groups)?)?, next })
-}
-
-pub(super) fn slice(
-    db: &Connection,
-    tenant: TenantId,
-    filter: &Filter,
-    slice: &Slice,
-) -> Result<Sliced, StoreError> {
-    let mut select = db.prepare_cached(statement(filter))?;
-    let mut found = walk(&mut select, tenant, filter, 0)?;
-    let (mut rows, mut groups, mut total, mut words) = (Rows::of(tenant), Vec::new(), 0, Words::default());
-    while let Some(row) = found.next()? {
-        if !rows::passes(row, filter)? || !rows::is_named(row, slice.name.as_ref(), &mut words)? {
-            continue;
-        }
-        if total >= slice.skip && groups.len() < slice.limit {
-            groups.push(rows.group(row, None)?);
-        }
-        total += 1;
-    }
-    drop(found);
-    Ok(Sliced { views: complete(db, tenant, with_parents(db, tenant, groups)?)?, total })
 }
 
 /// The rows of the list's own index from here on.

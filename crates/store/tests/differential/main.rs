@@ -13,8 +13,8 @@ use directory::write::Content;
 use directory::{
     Address, AddressType, AttributeDefinition, Batch, ChangePlace, Changes, Code, DefinitionFilter,
     EffectiveValue, ExternalReference, Filter, GroupId, GroupView, IdOrigin, Life, Listed, LookupKey, Name,
-    Needs, Numbered, NumberedPage, Page, Search, SearchPage, TenantId, Terms, Timestamp, Tree, TreePage,
-    Write,
+    Needs, Numbered, NumberedPage, Page, Search, SearchPage, Slice, Sliced, TenantId, Terms, Timestamp, Tree,
+    TreePage, Write,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -99,7 +99,7 @@ impl<'d> Side<'d> {
     }
 
     /// Everything that can be read.
-    fn state(&self) -> Vec<(State, Vec<Vec<GroupView>>)> {
+    fn state(&self) -> Vec<(State, Vec<Vec<GroupView>>, Vec<Sliced>)> {
         let read = |tenant: &TenantId| {
             self.desk.read(|reader| {
                 let mut listed = Vec::new();
@@ -135,7 +135,8 @@ impl<'d> Side<'d> {
                 Ok((reader.revision(*tenant)?, listed, trees, found, changed, shown, kept))
             })
         };
-        self.tenants.iter().map(|tenant| (read(tenant), self.searched(*tenant))).collect()
+        let told = |tenant: &TenantId| (read(tenant), self.searched(*tenant), self.sliced(*tenant));
+        self.tenants.iter().map(told).collect()
     }
 
     /// Everything that is found, in the order of ids: engines go their own ways. Each page in a view of its
@@ -162,6 +163,36 @@ impl<'d> Side<'d> {
         let each = |text| several.clone().map(move |(filter, limit)| walk(text, filter, limit));
         generate::SEARCHES.into_iter().flat_map(each).collect()
     }
+
+    /// Pages by their numbers: the first one, one in the middle and those around the end, and of lists with more
+    /// conditions the first one of some.
+    fn sliced(&self, tenant: TenantId) -> Vec<Sliced> {
+        let slice = |name, skip, limit| Slice { name, skip, limit };
+        self.desk.read(|reader| {
+            let mut pages = Vec::new();
+            for filter in generate::filters().iter().filter(|filter| is_plain(filter)) {
+                let first = reader.slice(tenant, filter, &slice(None, 0, 3))?;
+                let total = first.total;
+                pages.push(first);
+                for (skip, limit) in [(total / 2, 2), (total.saturating_sub(1), 3), (total, 1)] {
+                    pages.push(reader.slice(tenant, filter, &slice(None, skip, limit))?);
+                }
+            }
+            let several =
+                generate::filters().into_iter().step_by(7).zip(generate::SEARCHES.into_iter().cycle());
+            for (filter, text) in several {
+                let name = Search::parse(text).expect("a good search");
+                pages.push(reader.slice(tenant, &filter, &slice(None, 1, 1000))?);
+                pages.push(reader.slice(tenant, &filter, &slice(Some(name), 0, 1000))?);
+            }
+            Ok(pages)
+        })
+    }
+}
+
+/// Whether a filter asks for nothing but place and life.
+fn is_plain(filter: &Filter) -> bool {
+    filter.source.is_none() && filter.updated_after.is_none()
 }
 
 /// Every definition, and what every group shows, in pages of several sizes.
