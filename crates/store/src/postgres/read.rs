@@ -1,14 +1,17 @@
 //! The read side.
 
+mod slice;
+
 use std::collections::HashMap;
 
 use directory::{
     ExternalReference, Filter, Group, GroupId, GroupView, Life, Listed, LookupKey, Needs, Page, Place,
-    ReferenceKey, Slice, Sliced, TenantId, Words,
+    ReferenceKey, TenantId,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+pub(super) use self::slice::slice;
 use super::failure::damaged;
 use super::link::Link;
 use super::load::load;
@@ -19,8 +22,6 @@ use crate::references::RowReference;
 /// How many groups are looked at for one page at most. Type and time of change have no index: they would
 /// cost every write an entry far from its neighbours.
 pub(super) const MOST_LOOKED_AT: usize = 5000;
-/// How many rows are fetched at once where all of them are looked at.
-const FETCHED: usize = 4096;
 
 /// One look decides which groups a key means, for plans and for readers alike.
 pub(super) fn find(link: &mut Link, tenant: TenantId, key: &LookupKey) -> Result<Vec<GroupView>, StoreError> {
@@ -94,31 +95,6 @@ pub(super) fn list(
 pub(super) fn more(looked_at: usize, found: usize, limit: usize) -> usize {
     let share = looked_at * limit.saturating_sub(found) / found.max(1);
     (share.min(4 * looked_at) + 16).min(MOST_LOOKED_AT.saturating_sub(looked_at)).max(1)
-}
-
-pub(super) fn slice(
-    link: &mut Link,
-    tenant: TenantId,
-    filter: &Filter,
-    slice: &Slice,
-) -> Result<Sliced, StoreError> {
-    let (mut rows, mut groups, mut total, mut words) = (Rows::default(), Vec::new(), 0, Words::default());
-    let mut after = 0;
-    loop {
-        let found = chunk(link, tenant, filter, after, FETCHED)?;
-        for row in &found {
-            if !rows::passes(row, filter)? || !rows::is_named(row, slice.name.as_ref(), &mut words)? {
-                continue;
-            }
-            if total >= slice.skip && groups.len() < slice.limit {
-                groups.push(rows.group(row, None)?);
-            }
-            total += 1;
-        }
-        let Some(last) = found.last().filter(|_| found.len() >= FETCHED) else { break };
-        after = rows::id(last)?.get();
-    }
-    Ok(Sliced { views: complete(link, tenant, groups)?, total })
 }
 
 /// Rows of the list's own index from here on, at most so many.

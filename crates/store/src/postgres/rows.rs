@@ -2,8 +2,8 @@
 
 use directory::model::{Language, Line, Notes, Options};
 use directory::{
-    Description, Details, Filter, Group, GroupId, GroupView, Name, PhotoUrl, Place, ReferenceKey, Search,
-    Stamp, Timestamp, Words,
+    Description, Details, Filter, Group, GroupId, GroupView, Name, PhotoUrl, Place, ReferenceKey, Stamp,
+    Timestamp, Words,
 };
 use tokio_postgres::Row;
 
@@ -66,14 +66,6 @@ pub(super) fn passes(row: &Row, filter: &Filter) -> Result<bool, StoreError> {
     }
     let updated_at: i64 = row.try_get(UPDATED_AT)?;
     Ok(filter.updated_after.is_none_or(|after| updated_at > after.0))
-}
-
-/// Whether a text finds the group of a row by its name; no text finds every group.
-pub(super) fn is_named(row: &Row, search: Option<&Search>, words: &mut Words) -> Result<bool, StoreError> {
-    let Some(search) = search else { return Ok(true) };
-    words.clear();
-    words.add_name(text(row, NAME)?.unwrap_or_default());
-    Ok(search.finds(words))
 }
 
 /// Whether the group of a row lies in this place.

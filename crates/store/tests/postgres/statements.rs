@@ -145,6 +145,31 @@ fn every_statement_looks_into_one_partition_along_an_index() {
     }
 }
 
+/// Where nothing but the place is asked for, an index tells; and another one, how many are archived of all.
+#[test]
+fn totals_are_told_by_the_indexes_alone() {
+    let Some(database) = cluster::database() else { return };
+    store::migrate(&location(database.url()), Some(Spread::Partitions(PARTITIONS))).expect("migrated");
+    let session = database.session();
+    session.execute("SET enable_seqscan = off; SET enable_bitmapscan = off").expect("set");
+    let statements = statements();
+    for (name, archived, parent) in [
+        ("anywhere", "NULL", ""),
+        ("anywhere", "true", ""),
+        ("roots", "NULL", ""),
+        ("children", "NULL", ", 1"),
+    ] {
+        let sql = &statements[&format!("sql/total_{name}.sql")];
+        session.execute(&format!("PREPARE judged AS {sql}")).expect("prepared");
+        let explain = format!("EXPLAIN (COSTS OFF) EXECUTE judged(1, {archived}, NULL, NULL{parent})");
+        let plan = session.rows(&explain).expect("a plan");
+        let lines: Vec<&str> = plan.iter().filter_map(|row| row[0].as_deref()).collect();
+        assert!(lines[1].contains("Index Only Scan"), "{name}: {lines:?}");
+        assert!(lines.iter().all(|line| !line.contains("Filter")), "{name}: {lines:?}");
+        session.execute("DEALLOCATE judged").expect("forgotten");
+    }
+}
+
 /// With values that are made from these numbers, but that of the tenant, which is always the first one.
 fn plan(session: &Session, number: fn(u8) -> u8) -> Vec<String> {
     let types = "SELECT unnest(parameter_types)::text FROM pg_prepared_statements WHERE name = 'judged'";
