@@ -102,6 +102,11 @@ impl Service {
         store::read_for(&*self.store, ReadFor::Health, |reader| reader.revision(TenantId(0)).map(drop))
     }
 
+    /// Gives back memory that was needed for what is over.
+    pub(crate) fn give_back(&self) {
+        self.store.give_back();
+    }
+
     /// Finishes what waits and closes the store.
     pub(crate) fn close(&self) {
         self.flush_last();

@@ -10,6 +10,8 @@ use crate::threads;
 
 /// How long other servers may not know of a batch that changed nothing.
 const RUNS_WAIT: Duration = Duration::from_secs(1);
+/// What was not needed for so long, or at most twice as long, is given back.
+const UNUSED: Duration = Duration::from_secs(5);
 /// How long expired runs lie around, about: nobody sees them.
 const FORGET: Duration = Duration::from_hours(1);
 
@@ -17,6 +19,7 @@ const FORGET: Duration = Duration::from_hours(1);
 pub(crate) fn start(service: &Arc<Service>) {
     tokio::spawn(flush(Arc::clone(service)));
     tokio::spawn(forget(Arc::clone(service)));
+    tokio::spawn(give_back(Arc::clone(service)));
 }
 
 async fn flush(service: Arc<Service>) {
@@ -25,6 +28,18 @@ async fn flush(service: Arc<Service>) {
     loop {
         ticks.tick().await;
         service.flush_for_others();
+    }
+}
+
+async fn give_back(service: Arc<Service>) {
+    let mut ticks = interval(UNUSED);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let service = Arc::clone(&service);
+        if let Err(error) = threads::wait(move || service.give_back()).await {
+            tracing::warn!(error, "memory is kept that is not needed");
+        }
     }
 }
 

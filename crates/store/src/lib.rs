@@ -298,6 +298,9 @@ pub trait Store: Send + Sync {
     fn check(&self) -> Result<(), StoreError>;
     /// Stops taking writes, finishes those in the queue, and closes the files cleanly. Idempotent.
     fn close(&self);
+    /// Gives back memory that nothing has needed since the last call. Called from time to time, whether there is
+    /// anything to do or not; what is asked for next is hardly slower for it.
+    fn give_back(&self) {}
     /// Whether other servers may serve the same data at the same time.
     fn is_shared(&self) -> bool {
         false

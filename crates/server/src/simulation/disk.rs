@@ -151,6 +151,13 @@ impl Engine {
         }
     }
 
+    /// Gives back memory.
+    pub(super) fn give_back(&self) {
+        if let Self::Sqlite(stepped, _) = self {
+            stepped.give_back();
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match self {
             Self::Memory(memory) => memory.check(),

@@ -230,6 +230,10 @@ impl Store for Line {
         self.0.check()
     }
 
+    fn give_back(&self) {
+        self.0.engine.give_back();
+    }
+
     fn close(&self) {
         if fibers::pause(async {}) == Machine::Down {
             return;

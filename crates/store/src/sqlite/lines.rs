@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use super::idle::UNUSED_FOR;
 use super::lock;
 use super::writer::Queued;
 use crate::Turn;
@@ -56,12 +57,18 @@ impl Lines {
         Ok(())
     }
 
-    /// The next job, when there is one; `None` when nothing waits and nothing more can come.
-    pub(super) fn wait(&self) -> Option<(Turn, Queued)> {
-        let state = lock(&self.state);
+    /// The next job, when there is one; `None` when nothing waits and nothing more can come. Says if it takes long.
+    pub(super) fn wait(&self, long: impl FnOnce()) -> Option<(Turn, Queued)> {
         let nothing = |state: &mut State| state.waiting == 0 && !state.closed;
-        let mut state = self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner);
-        state.next()
+        let waited = self.changed.wait_timeout_while(lock(&self.state), UNUSED_FOR, nothing);
+        let (mut state, time) = waited.unwrap_or_else(PoisonError::into_inner);
+        if !time.timed_out() {
+            return state.next();
+        }
+        drop(state);
+        long();
+        let waited = self.changed.wait_while(lock(&self.state), nothing);
+        waited.unwrap_or_else(PoisonError::into_inner).next()
     }
 
     /// The next job, if one waits that may come now.

@@ -15,6 +15,7 @@ mod checksum;
 mod connection;
 mod errors;
 mod files;
+mod idle;
 mod lines;
 mod load;
 mod migrate;
@@ -185,6 +186,15 @@ impl Store for Serving {
 
     fn check(&self) -> Result<(), StoreError> {
         self.writer.check()
+    }
+
+    fn give_back(&self) {
+        for readers in [&self.answers, &self.plans, &self.keys] {
+            readers.give_back();
+        }
+        if let Some(search) = &self.search {
+            search.give_back();
+        }
     }
 
     fn close(&self) {

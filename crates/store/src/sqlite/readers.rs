@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::connection::{self, Role};
+use super::idle::{self, Idle};
 use super::search::Index;
 use super::session::Session;
 use super::{closed, lock};
@@ -19,7 +20,7 @@ pub(super) struct Readers {
 }
 
 struct State {
-    idle: Vec<Connection>,
+    idle: Idle,
     closed: bool,
 }
 
@@ -30,7 +31,10 @@ impl Readers {
         count: usize,
         index: Option<Arc<Index>>,
     ) -> Result<Self, StoreError> {
-        let idle = (0..count).map(|_| connection::open(file, role)).collect::<Result<_, _>>()?;
+        let mut idle = Idle::default();
+        for _ in 0..count {
+            idle.push(connection::open(file, role)?);
+        }
         Ok(Self { state: Mutex::new(State { idle, closed: false }), returned: Condvar::new(), index })
     }
 
@@ -47,13 +51,29 @@ impl Readers {
         self.returned.notify_all();
     }
 
+    /// Gives back the memory of those connections that were not used since the last call.
+    pub(super) fn give_back(&self) {
+        let unused = lock(&self.state).idle.look();
+        for connection in unused {
+            idle::give_back(&connection);
+            self.put(|idle| idle.put_last(connection));
+        }
+    }
+
+    fn put(&self, put: impl FnOnce(&mut Idle)) {
+        let mut state = lock(&self.state);
+        if !state.closed {
+            put(&mut state.idle);
+            self.returned.notify_one();
+        }
+    }
+
     fn borrow(&self) -> Result<Lent<'_>, StoreError> {
         let mut state = lock(&self.state);
         loop {
             if state.closed {
                 return Err(closed());
             }
-            // The last one to come back has the warmest cache.
             if let Some(connection) = state.idle.pop() {
                 return Ok(Lent { readers: self, connection: Some(connection) });
             }
@@ -77,11 +97,7 @@ impl Lent<'_> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let mut state = lock(&self.readers.state);
-        if !state.closed {
-            state.idle.push(connection);
-            self.readers.returned.notify_one();
-        }
+        self.readers.put(|idle| idle.push(connection));
     }
 }
 
@@ -113,5 +129,34 @@ impl Drop for View<'_> {
         if let Err(error) = ended {
             tracing::warn!(%error, "a read transaction did not end cleanly");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::files::DataDir;
+    use crate::sqlite::ready;
+
+    #[test]
+    fn connections_that_give_back_are_there_as_before() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = DataDir::prepare(directory.path()).expect("usable").data_file();
+        ready(&connection::open(&file, Role::Writer).expect("opens")).expect("migrates");
+        let readers = Readers::open(&file, Role::Plans, 2, None).expect("opens");
+        for _ in 0..4 {
+            readers.give_back();
+            let lent = [readers.borrow(), readers.borrow()].map(|lent| lent.expect("both are there"));
+            for lent in &lent {
+                read_on(lent.connection().expect("open"), None, &mut |reader| reader.tenants().map(drop))
+                    .expect("reads");
+            }
+            drop(lent);
+            readers.give_back();
+            readers.give_back();
+        }
+        readers.close();
+        readers.give_back();
+        assert!(readers.borrow().is_err());
     }
 }

@@ -71,6 +71,13 @@ impl Store for Stepped {
         self.writer.check()
     }
 
+    fn give_back(&self) {
+        self.readers.give_back();
+        if let Some(work) = &*lock(&self.work) {
+            work.turns.give_back();
+        }
+    }
+
     fn close(&self) {
         while self.step() {}
         self.writer.close();

@@ -11,6 +11,7 @@ use std::time::Instant;
 use rusqlite::Connection;
 
 use super::checkpoint::Signal;
+use super::idle;
 use super::lines::{Lines, Refused};
 use super::recent::Recent;
 use super::session::{Session, concerns_all};
@@ -208,9 +209,14 @@ impl Group {
 
 impl Turns {
     fn run(self) {
-        while let Some(first) = self.lines.wait() {
+        while let Some(first) = self.lines.wait(|| self.give_back()) {
             self.serve(first);
         }
+    }
+
+    /// Gives memory back: there was nothing to write for a while.
+    pub(super) fn give_back(&self) {
+        idle::give_back(&self.db);
     }
 
     /// One transaction of what waits, if anything does, and its end told. Whether something waited.

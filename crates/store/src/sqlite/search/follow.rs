@@ -12,6 +12,7 @@ use super::file::{self, Progress};
 use super::index::{Condition, Index};
 use crate::sqlite::connection::{self, Role};
 use crate::sqlite::files::DataDir;
+use crate::sqlite::idle::{self, UNUSED_FOR};
 use crate::sqlite::load::extra_references;
 use crate::sqlite::readers::View;
 use crate::sqlite::tenants::Counters;
@@ -74,11 +75,17 @@ impl Wake {
         self.calls().ending.is_some_and(|since| since.elapsed() >= FINISHING)
     }
 
-    /// Waits for a call after these; how many there are then.
-    fn wait(&self, seen: u64) -> u64 {
-        let state = lock(&self.state);
+    /// Waits for a call after these; how many there are then. Says if it takes long.
+    fn wait(&self, seen: u64, long: impl FnOnce()) -> u64 {
         let still = |calls: &mut Calls| calls.count == seen && calls.ending.is_none();
-        self.changed.wait_while(state, still).unwrap_or_else(PoisonError::into_inner).count
+        let waited = self.changed.wait_timeout_while(lock(&self.state), UNUSED_FOR, still);
+        let (state, time) = waited.unwrap_or_else(PoisonError::into_inner);
+        if !time.timed_out() {
+            return state.count;
+        }
+        drop(state);
+        long();
+        self.changed.wait_while(lock(&self.state), still).unwrap_or_else(PoisonError::into_inner).count
     }
 
     /// Waits for some time, or for the end.
@@ -128,6 +135,11 @@ impl Following {
         Arc::clone(&self.index)
     }
 
+    /// Gives back the memory of searches that are no more; the thread sees to its own.
+    pub(in crate::sqlite) fn give_back(&self) {
+        self.index.give_back();
+    }
+
     /// Ends with the chunk that is being taken in; where little is left, with all of it.
     pub(in crate::sqlite) fn close(&self) {
         self.wake.end();
@@ -173,7 +185,7 @@ impl Follower {
         let mut busy_since: Option<Instant> = None;
         loop {
             if seen == taken_in {
-                seen = self.wake.wait(taken_in);
+                seen = self.wake.wait(taken_in, || self.give_back());
             }
             self.wake.rest(rest);
             let calls = self.wake.calls();
@@ -198,6 +210,12 @@ impl Follower {
                 Ok(Left::More) => Duration::ZERO,
                 Err(trouble) => self.recover(trouble),
             };
+        }
+    }
+
+    fn give_back(&self) {
+        for connection in self.file.iter().chain([&self.data]) {
+            idle::give_back(connection);
         }
     }
 

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::follow::Wake;
 use crate::StoreError;
 use crate::sqlite::connection::{self, Role};
+use crate::sqlite::idle::Idle;
 use crate::sqlite::lock;
 
 /// Lends connections to the file of the index, while there is one that can be used.
@@ -24,7 +25,7 @@ struct State {
     condition: Condition,
     /// Grows when the file is made anew: connections to the one before are of no use.
     generation: u64,
-    idle: Vec<Connection>,
+    idle: Idle,
 }
 
 /// What is known of the file.
@@ -58,6 +59,12 @@ impl Index {
         state.condition = condition;
         state.generation += 1;
         state.idle.clear();
+    }
+
+    /// Closes those connections that were not used since the last call.
+    pub(in crate::sqlite) fn give_back(&self) {
+        let unused = lock(&self.state).idle.look();
+        drop(unused);
     }
 
     /// What the index holds at this moment of a tenant. `None` where it cannot be asked.
