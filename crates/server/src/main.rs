@@ -15,6 +15,11 @@ mod simulation;
 mod threads;
 mod upkeep;
 
+/// For SQLite too. The system's allocator keeps what was freed below something that is still in use.
+#[cfg(all(feature = "jemalloc", target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> std::process::ExitCode {
     cli::run()
 }

@@ -15,6 +15,8 @@ use crate::served::{End, Served};
 
 /// Starts of each kind.
 const STARTS: usize = 3;
+/// How long it is left alone before it counts as at rest: longer than it keeps what it does not need.
+const REST: Duration = Duration::from_secs(20);
 /// How long it is written to before it is killed.
 const LOAD: Duration = Duration::from_millis(500);
 
@@ -24,6 +26,7 @@ pub(crate) fn measure(run: &mut Run<'_>, stored: u64) -> anyhow::Result<Option<R
     let case = Case { engine: Engine::Sqlite, face, connections: 4, stored, records: 0, batch: 1000 };
     let mut served = run.served(&case)?;
     served.settle()?;
+    std::thread::sleep(REST);
     let [loaded_mib, _] = served.memory()?;
     let shape = &run.options.shape;
     let question = match face {

@@ -32,6 +32,8 @@ mod idempotency;
 mod import_usergroups;
 mod limits;
 mod list;
+#[cfg(all(feature = "jemalloc", target_os = "linux", target_env = "gnu"))]
+mod memory;
 mod oauth;
 mod one_group;
 mod one_write;

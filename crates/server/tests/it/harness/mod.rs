@@ -10,7 +10,7 @@ mod tokens;
 pub(crate) use batch::{check, describe, outcomes};
 pub(crate) use client::{Answer, BY_REFERENCE, Client, Exchange, GROUPS, UPSERT, encode};
 pub(crate) use events::{Event, Events};
-pub(crate) use process::{Process, SABOTAGE, finish, rosterd};
+pub(crate) use process::{GUARD, Process, SABOTAGE, finish, rosterd};
 pub(crate) use rig::Random;
 pub(crate) use server::{Server, address, serve, serve_on};
 pub(crate) use tokens::{OAuthClient, TOKEN, form};

@@ -63,6 +63,10 @@ impl Process {
         Self { child, log, reader: Some(reader) }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn log(&self) -> String {
         self.log.lock().text.clone()
     }
