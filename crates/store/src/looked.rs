@@ -13,29 +13,31 @@ pub struct Looked {
     pub(crate) fresh_ids: usize,
     /// Numbers of keys: what lies under them was looked at, and that nothing else does.
     pub(crate) folds: Vec<i64>,
-    /// Groups that were looked at, or that were not there.
+    /// Groups that were looked at.
     pub(crate) ids: Vec<i64>,
 }
 
 impl Looked {
     /// What this snapshot, which answers these looks, depends on. `None` where that is more than keys and groups:
-    /// values, addresses, or what lies below a group.
+    /// values, addresses, what lies below a group, or that there is no group of an id.
     pub fn of(needs: &Needs<'_>, hierarchy: &HierarchyNeeds, seen: &Snapshot) -> Option<Self> {
         // The ancestors that were asked for, and those above them, stand in the snapshot.
         let HierarchyNeeds { ancestors_of: _, heights_of, children_of, descendants_of } = hierarchy;
         let Needs { keys, own_keys: _, plain, fresh_ids, values, addresses_of } = needs;
         let below = [heights_of, children_of, descendants_of];
+        let is_absent = |key: &LookupKey| match key {
+            LookupKey::Id(id) => !seen.groups.contains_key(id),
+            LookupKey::Key(_) | LookupKey::Reference(_) | LookupKey::New => false,
+        };
+        if keys.iter().any(is_absent) {
+            return None;
+        }
         if !values.is_empty() || !addresses_of.is_empty() || !below.into_iter().all(Vec::is_empty) {
             return None;
         }
         let plain = plain.iter().map(|plain| plain.reference_key);
         let by_key = keys.iter().filter_map(LookupKey::reference_key).chain(plain);
-        let by_id = keys.iter().filter_map(|key| match key {
-            LookupKey::Id(id) => Some(id),
-            LookupKey::Key(_) | LookupKey::Reference(_) | LookupKey::New => None,
-        });
-        let alike = seen.alike.iter().flatten();
-        let ids = by_id.chain(seen.groups.keys()).chain(seen.ancestors.keys()).chain(alike);
+        let ids = seen.groups.keys().chain(seen.ancestors.keys()).chain(seen.alike.iter().flatten());
         Some(Self {
             revision: seen.revision,
             fresh_ids: *fresh_ids,

@@ -387,7 +387,10 @@ impl Turn<'_> {
         if self.claimed.is_empty() {
             return Ok(HashSet::new());
         }
-        let claimed = list(self.claimed.iter().map(|(fold, _)| *fold));
+        // In the order of the index, so that neighbours find its pages in the cache.
+        let mut claimed: Vec<i64> = self.claimed.iter().map(|(fold, _)| *fold).collect();
+        claimed.sort_unstable();
+        let claimed = list(claimed.into_iter());
         let mut select = self.db.prepare_cached(include_str!("sql/folds_shared.sql"))?;
         let shared = select.query_map((self.tenant.0, claimed), |row| row.get(0))?;
         Ok(shared.collect::<Result<_, _>>()?)

@@ -54,8 +54,9 @@ impl Recent {
         self.tenants.insert(tenant, Span { last: revision, ..span });
         for write in writes {
             let id = match write {
-                Write::Create { id, .. }
-                | Write::Update { id, .. }
+                // Nobody has looked at it: it was not there.
+                Write::Create { .. } => continue,
+                Write::Update { id, .. }
                 | Write::Restore { id }
                 | Write::Archive { id, reach: Reach::Itself } => id,
                 Write::Archive { reach: Reach::Subtree, .. } => {
