@@ -302,6 +302,7 @@ impl Turns {
         };
         let ended = match &member.fate {
             Ok(()) => self.execute("RELEASE job"),
+            Err(StoreError::Conflict(_)) if is_on(Defect::NoSavepoint) => self.execute("RELEASE job"),
             Err(_) => self.execute("ROLLBACK TO job").and_then(|()| self.execute("RELEASE job")),
         };
         group.add(&ran, number);
