@@ -53,9 +53,10 @@ fn rounds() -> usize {
     std::env::var("ROSTERD_TEST_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap())
 }
 
-/// Not at an acknowledgement, but somewhere after it.
+/// Not at an acknowledgement, but somewhere after it: the time is about that of a batch, since those who are told at
+/// once also go on at once, and what happens to them next happens to all in one moment.
 fn kill_somewhere(server: &mut Server, random: &mut Random) {
-    for _ in 0..random.below(200_000) {
+    for _ in 0..random.below(2_000_000) {
         std::hint::spin_loop();
     }
     server.kill9_and_restart();
