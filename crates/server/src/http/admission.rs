@@ -45,13 +45,18 @@ pub(crate) const THREADS: usize = WRITES.in_flight + READS.in_flight + KEYS_IN_F
 /// Bytes of a plain body that one place is good for: of batches of a thousand records of 300 bytes, one tenant alone
 /// has as many in flight as one commit takes in.
 const BYTES_A_PLACE: usize = 40 << 10;
+/// The same for the first few places: a thousand short records are as much work, and no more of them may be in flight.
+const BYTES_OF_THE_FIRST: usize = 8 << 10;
+/// How many these are.
+const FIRST_PLACES: usize = 8;
 /// What a byte of a packed body counts for.
 const UNPACKED: usize = 8;
 
 /// The places that a write of so many bytes takes.
 pub(super) fn places_for(bytes: usize, packed: bool) -> usize {
     let bytes = if packed { bytes.saturating_mul(UNPACKED) } else { bytes };
-    (1 + bytes / BYTES_A_PLACE).min(WRITES.in_flight / 4)
+    let of_the_first = (1 + bytes / BYTES_OF_THE_FIRST).min(FIRST_PLACES);
+    (1 + bytes / BYTES_A_PLACE).max(of_the_first).min(WRITES.in_flight / 4)
 }
 
 /// A door: places in flight, and one line for each tenant before it. Places that become free are given

@@ -146,8 +146,11 @@ async fn nobody_waits_for_long() {
 fn heavier_requests_take_more_places() {
     for (bytes, packed, places) in [
         (0, false, 1),
-        ((40 << 10) - 1, false, 1),
-        (40 << 10, false, 2),
+        ((8 << 10) - 1, false, 1),
+        (8 << 10, false, 2),
+        (110 << 10, false, 8),
+        (300 << 10, false, 8),
+        (320 << 10, false, 9),
         (600 << 10, false, 16),
         (75 << 10, true, 16),
         (32 << 20, false, 64),
