@@ -44,13 +44,11 @@ impl Export for Session<'_> {
 
 impl Import for Session<'_> {
     fn put(&mut self, portion: &Portion) -> Result<(), StoreError> {
-        let put = put(self.db, portion);
-        self.writing(portion.items.len(), put)
+        self.writing(portion.items.len(), |db| put(db, portion))
     }
 
     fn set_copy_mark(&mut self, of: Option<TenantId>, mark: Option<&str>) -> Result<(), StoreError> {
-        let set = set_mark(self.db, of, mark);
-        self.writing(0, set)
+        self.writing(0, |db| set_mark(db, of, mark))
     }
 }
 

@@ -68,10 +68,12 @@ impl<'s> Session<'s> {
     pub(super) fn writing<T>(
         &mut self,
         records: usize,
-        result: Result<T, StoreError>,
+        write: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.records += records;
+        // Before it writes: it may panic half way.
         self.wrote = true;
+        let result = write(self.db);
         if let Err(error) = &result {
             self.failure.get_or_insert_with(|| error.clone());
         }
@@ -222,35 +224,34 @@ impl Transaction for Session<'_> {
 
     fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError> {
         let mut recent = self.recent.map(RefCell::borrow_mut);
-        let applied = apply::apply(self.db, tenant, writes, at, recent.as_deref_mut());
-        self.writing(writes.len(), applied)
+        self.writing(writes.len(), |db| apply::apply(db, tenant, writes, at, recent.as_deref_mut()))
     }
 
     fn apply_definitions(&mut self, tenant: TenantId, writes: &[DefinitionWrite]) -> Result<i64, StoreError> {
-        self.writing(writes.len(), attributes::apply(self.db, tenant, writes))
+        self.writing(writes.len(), |db| attributes::apply(db, tenant, writes))
     }
 
     fn create_tenant(&mut self, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError> {
-        self.writing(0, tenants::create(self.db, name, at))
+        self.writing(0, |db| tenants::create(db, name, at))
     }
 
     fn create_access_key(&mut self, key: &AccessKey) -> Result<(), StoreError> {
-        self.writing(0, access_keys::create(self.db, key))
+        self.writing(0, |db| access_keys::create(db, key))
     }
 
     fn revoke_access_key(&mut self, id: &str, at: Timestamp) -> Result<bool, StoreError> {
-        self.writing(0, access_keys::revoke(self.db, id, at))
+        self.writing(0, |db| access_keys::revoke(db, id, at))
     }
 
     fn keep_answer(&mut self, answer: &StoredAnswer, now: Timestamp) -> Result<(), StoreError> {
-        self.writing(0, stored_answers::keep(self.db, answer, now))
+        self.writing(0, |db| stored_answers::keep(db, answer, now))
     }
 
     fn keep_run(&mut self, run: &RecordedRun) -> Result<(), StoreError> {
-        self.writing(0, runs::keep(self.db, run))
+        self.writing(0, |db| runs::keep(db, run))
     }
 
     fn forget_runs(&mut self, tenant: TenantId, until: Timestamp, most: u32) -> Result<(), StoreError> {
-        self.writing(0, runs::forget(self.db, tenant, until, most))
+        self.writing(0, |db| runs::forget(db, tenant, until, most))
     }
 }

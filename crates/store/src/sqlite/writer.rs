@@ -182,7 +182,7 @@ struct Member {
 struct Ran {
     records: usize,
     wrote: bool,
-    /// It failed, and a part of what it wrote may be there.
+    /// It failed, and a part of what it wrote may be there, or what others wrote before it may be gone.
     is_half_done: bool,
 }
 
@@ -318,9 +318,10 @@ impl Turns {
             .unwrap_or_else(|_| Err(StoreError::Internal("a write job panicked".to_owned())));
         member.fate = session.verdict(said);
         let is_half_done = match &member.fate {
-            Ok(()) => false,
             Err(StoreError::Conflict(_)) if is_on(Defect::NoSavepoint) => false,
-            Err(error) => session.wrote && !concerns_all(error),
+            Err(error) if concerns_all(error) => false,
+            // After some errors `SQLite` ends the transaction on its own: the next job would run outside of one.
+            fate => (session.wrote && fate.is_err()) || self.db.is_autocommit(),
         };
         if is_on(Defect::EarlyAnswer) && member.fate.is_ok() {
             member.ticket.call(Ok(()));

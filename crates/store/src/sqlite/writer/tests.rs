@@ -115,6 +115,32 @@ fn after_an_io_error_nothing_is_written_until_a_restart() {
 }
 
 #[test]
+fn of_a_job_that_panics_half_way_nothing_is_kept() {
+    let bench = Bench::new();
+    let mut session = Session::new(&bench.turns.db);
+    let write = || session.writing::<()>(1, |_| panic!("on purpose"));
+    assert!(catch_unwind(AssertUnwindSafe(write)).is_err());
+    assert!(session.wrote, "so that the writer takes it back");
+    let panics: WriteJob = Box::new(|tx| add(3..4)(tx).map(|()| panic!("on purpose")));
+    let fates = bench.run(vec![add(1..3), panics, add(4..6)]);
+    assert!(matches!(fates[..], [Ok(()), Err(StoreError::Internal(_)), Ok(())]), "{fates:?}");
+    assert_eq!(bench.groups(), 4);
+}
+
+#[test]
+fn a_transaction_that_sqlite_ends_on_its_own_takes_all_its_jobs_along() {
+    let bench = Bench::new();
+    let trigger = "CREATE TEMP TRIGGER ends_it BEFORE INSERT ON groups WHEN NEW.id = 3
+        BEGIN SELECT RAISE(ROLLBACK, 'on purpose'); END";
+    bench.turns.db.execute_batch(trigger).expect("a trigger");
+    let fates = bench.run(vec![add(1..3), add(3..4), add(4..6)]);
+    assert!(fates.iter().all(Result::is_err), "{fates:?}");
+    assert_eq!(bench.groups(), 0);
+    assert_eq!(bench.run(vec![add(1..3)]), [Ok(())]);
+    assert_eq!(bench.groups(), 2);
+}
+
+#[test]
 fn a_writer_that_waits_too_long_for_its_turn_refuses_one_job() {
     let bench = Bench::new();
     bench.turns.db.busy_timeout(Duration::from_millis(10)).expect("set");
