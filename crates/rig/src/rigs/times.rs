@@ -1,9 +1,10 @@
 //! Time jumps, or stands still.
 
-use std::fs;
+use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -11,11 +12,15 @@ use anyhow::Context as _;
 use rig::load::Until;
 use rig::survey::Back;
 use rig::workload::Shape;
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 
 use super::{Setting, Stage};
 use crate::report::Report;
 use crate::scene::Scene;
+use crate::volume::compile;
+
+/// The shim before libc that turns clocks.
+const CLOCK: &str = include_str!("../clock.c");
 
 /// F-20: the server is stopped for some seconds under load, and goes on.
 pub(crate) fn pause(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
@@ -39,12 +44,6 @@ pub(crate) fn pause(setting: &Setting, report: &mut Report) -> anyhow::Result<()
 /// A server that gives somebody up does it at once when the time has come.
 const SOON: Duration = Duration::from_millis(500);
 
-/// Where Debian keeps the library, by architecture.
-fn library() -> Option<PathBuf> {
-    let folders = fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
-    folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|path| path.is_file())
-}
-
 /// Which clocks jump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Clocks {
@@ -54,61 +53,51 @@ enum Clocks {
     Both,
 }
 
-/// Offsets of the wall clock, one after another.
-const JUMPS: [&str; 6] = ["+1y", "-2h", "-1y", "+0", "+2h", "+0"];
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+const YEAR: i64 = 365 * DAY;
+
+/// How far the clock of the wall is ahead, in seconds, one after another.
+const JUMPS: [i64; 6] = [YEAR, -2 * HOUR, -YEAR, 0, 2 * HOUR, 0];
 /// The same where the clock that never goes back is turned with it: then it goes forward only.
-const FORWARD: [&str; 3] = ["+2h", "+30d", "+1y"];
+const FORWARD: [i64; 3] = [2 * HOUR, 30 * DAY, YEAR];
 
 /// F-19: the clock of the wall jumps under load; then that of deadlines, too.
 pub(crate) fn clock(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
-    let Some(library) = library() else {
-        let why = "libfaketime is not installed (Debian: faketime)".to_owned();
-        if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
-            report.failed = Some(why);
-        } else {
-            report.skipped = Some(why);
-        }
-        return Ok(());
-    };
     for _ in 0..setting.rounds {
-        jumps(setting, report, &library, Clocks::Wall).context("the clock of the wall")?;
-        jumps(setting, report, &library, Clocks::Both).context("both clocks")?;
+        jumps(setting, report, Clocks::Wall).context("the clock of the wall")?;
+        jumps(setting, report, Clocks::Both).context("both clocks")?;
     }
     Ok(())
 }
 
-fn jumps(setting: &Setting, report: &mut Report, library: &Path, clocks: Clocks) -> anyhow::Result<()> {
-    let (offsets, spares) = if clocks == Clocks::Wall { (&JUMPS[..], "1") } else { (&FORWARD[..], "0") };
+fn jumps(setting: &Setting, report: &mut Report, clocks: Clocks) -> anyhow::Result<()> {
+    let offsets = if clocks == Clocks::Wall { &JUMPS[..] } else { &FORWARD[..] };
     let mut stage = Stage::new(setting)?;
     // A kept answer is forgotten after a day, whoever turned the clock: nobody asks again across jumps.
     stage.shape = Shape { keyed: 0, ..Shape::WIDE };
-    let file = stage.home.path().join("time");
-    fs::write(&file, "+0\n")?;
-    let (library, named) = (library.to_owned(), file.clone());
+    let shim = compile(stage.home.path(), "clock.so", CLOCK, &["-shared", "-fPIC"])?;
+    let file = stage.home.path().join("ahead");
+    turn(&file, 0, clocks)?;
+    let named = file.clone();
     stage.adjust = Box::new(move |start| {
         // Runs of the year before stay.
         start.options = vec!["--runs-days", "3650"];
         start.environment = vec![
-            ("LD_PRELOAD", library.clone().into_os_string()),
-            ("FAKETIME_TIMESTAMP_FILE", named.clone().into_os_string()),
-            ("FAKETIME_NO_CACHE", "1".into()),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", spares.into()),
+            ("LD_PRELOAD", shim.clone().into_os_string()),
+            ("RIG_CLOCK", named.clone().into_os_string()),
         ];
     });
     let (scene, _) = stage.open()?;
     // Newer runs may be older by the clock.
     scene.back = Back::Beginning;
     let mut years = vec![year(scene)?];
-    let pid = scene.servers[0].pid();
     let mut idle = TcpStream::connect(scene.servers[0].address)?;
     idle.set_read_timeout(Some(SOON))?;
     let (mut history, ()) = scene.under_load(Until::Over, |beside| {
         for offset in offsets {
             beside.go_on(30)?;
-            // Replaced as a whole: the library may be reading it.
-            let beside_it = file.with_extension("new");
-            fs::write(&beside_it, format!("{offset}\n"))?;
-            fs::rename(&beside_it, &file)?;
+            turn(&file, *offset, clocks)?;
             beside.go_on(30)?;
         }
         Ok(())
@@ -116,7 +105,7 @@ fn jumps(setting: &Setting, report: &mut Report, library: &Path, clocks: Clocks)
     // Whoever has sent nothing is given up after ten seconds, by the clock of deadlines.
     let is_given_up = idle.read(&mut [0]).is_ok_and(|bytes| bytes == 0);
     years.push(year(scene)?);
-    fs::write(&file, "+1y\n")?;
+    turn(&file, YEAR, clocks)?;
     let (more, ()) = scene.under_load(Until::Sent(8), |_| Ok(()))?;
     history.extend(more);
     years.push(year(scene)?);
@@ -127,16 +116,15 @@ fn jumps(setting: &Setting, report: &mut Report, library: &Path, clocks: Clocks)
             .tally
             .wrong(format!("{clocks:?}: years {years:?}, given up: {is_given_up}; the rig does not work"));
     }
-    stage.scene = None;
-    forget(pid);
     Ok(())
 }
 
-/// The library leaves something of a process that was killed behind.
-fn forget(pid: Pid) {
-    for name in ["faketime_shm_", "sem.faketime_sem_"] {
-        drop(fs::remove_file(format!("/dev/shm/{name}{}", pid.as_raw_nonzero())));
-    }
+/// Turns the clocks of the server that this file was given to.
+fn turn(file: &Path, seconds: i64, clocks: Clocks) -> anyhow::Result<()> {
+    let deadlines = if clocks == Clocks::Both { seconds } else { 0 };
+    // Overwritten in place: the server has it in its memory.
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(file)?;
+    Ok(file.write_all_at(&[seconds, deadlines].map(i64::to_ne_bytes).concat(), 0)?)
 }
 
 /// The year in which the server thinks that its newest run was.
