@@ -45,9 +45,12 @@ impl Connection {
         self.address
     }
 
-    /// Whether the next request goes over a connection that has carried one already.
-    pub const fn is_open(&self) -> bool {
-        self.stream.is_some()
+    /// Opens it, unless it is.
+    pub fn open(&mut self) -> io::Result<()> {
+        if self.stream.is_none() {
+            self.stream = Some(self.connect()?);
+        }
+        Ok(())
     }
 
     /// Asks, and waits for the answer.

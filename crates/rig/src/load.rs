@@ -106,8 +106,10 @@ impl Client {
         self.turn += 1;
         let turn = self.turn % self.connections.len();
         let connection = &mut self.connections[turn];
+        // Whoever does not even reach the server has begun nothing.
+        let opened = connection.open();
         let began = course.moment();
-        let fate = Fate::of(&asked, connection.ask(&asked));
+        let fate = Fate::of(&asked, opened.and_then(|()| connection.ask(&asked)));
         let ended = course.moment();
         match (&asked, &fate) {
             (Asked::Write(_), Fate::Answered(_)) => {

@@ -56,7 +56,8 @@ impl Start {
     }
 
     pub(crate) fn serve(&self) -> Command {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        // Whoever checks all that is stored asks more often than a client may.
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0", "--requests-per-minute", "0"]);
         command.args(&self.options).envs(self.environment.clone());
         command
     }
