@@ -37,9 +37,11 @@ pub(crate) fn workshop(path: &Path) -> Result<Lock, StoreError> {
 /// Copies the data file of a directory into a workshop. Writers are not held up: the copy is that of one view.
 pub(crate) fn back_up(path: &Path, work: &Path, watch: &mut dyn Watch) -> Result<(), StoreError> {
     let source = connection::open(&DataDir::existing(path).data_file(), Role::Admin)?;
+    let _view = View::begin(&source)?;
+    // The view is that of the first read. Without one every step would have its own, and begin again after each write.
     migrate::recognise(&source)?;
     migrate::require_current(&source)?;
-    let (_view, file) = (View::begin(&source)?, DataDir::existing(work).data_file());
+    let file = DataDir::existing(work).data_file();
     open_private(&file).map_err(|error| unusable(&file, &error))?;
     let mut target = connection::open(&file, Role::Admin)?;
     // It is made durable as a whole, at its end.

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use directory::Timestamp;
 use rusqlite::Connection;
 use store::backup::{BackupError, Held, Note, Restored, back_up, restore};
-use store::verify::verify_backup;
+use store::verify::{Finding, Watch, verify_backup};
 use store::{Location, Purpose, StoreError};
 
 use crate::{Told, check, filled, shown, tamper};
@@ -56,6 +56,40 @@ fn a_backup_comes_back_as_it_was() {
     let (refused, _) = put_back(&file, &again, true);
     assert!(matches!(&refused, Err(BackupError::Store(StoreError::Locked(_)))), "{refused:?}");
     server.close();
+}
+
+/// Writes to a data file whenever it is told how far a copy of it is.
+struct Busy {
+    data: PathBuf,
+    steps: usize,
+}
+
+impl Watch for Busy {
+    fn found(&mut self, finding: Finding) {
+        panic!("{}", shown(finding));
+    }
+
+    fn reached(&mut self, doing: &str, _: u64) {
+        if doing == "pages copied" {
+            self.steps += 1;
+            assert!(self.steps < 100, "it begins again and again");
+            tamper(&self.data, "UPDATE groups SET name = 'later' WHERE id = 7");
+        }
+    }
+}
+
+#[test]
+fn writes_do_not_make_a_backup_begin_again() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (data, file) = (place.path().join("data"), place.path().join("b.backup"));
+    filled(&data);
+    let before = check(&data, None).expect("checked").0.tenants;
+    // Pages that are free are copied like others.
+    tamper(&data, "CREATE TABLE large (b); INSERT INTO large VALUES (zeroblob(40000000)); DROP TABLE large");
+    let mut busy = Busy { data: data.clone(), steps: 0 };
+    let held = back_up(&Location::Directory(data), &file, false, NOTE, &mut busy).expect("made");
+    assert!(busy.steps > 2, "{}", busy.steps);
+    assert_eq!(held, before);
 }
 
 #[test]
