@@ -131,7 +131,7 @@ impl Service {
             }
             let (service, batch, begun) = (Arc::clone(self), Arc::clone(batch), Arc::clone(&begun));
             // Kept here too: the writer has others to serve than to take it apart.
-            let planned = Arc::new(planned);
+            let planned = Arc::new(Mutex::new(planned));
             let plan = Arc::clone(&planned);
             self.write(batch.tenant, move |transaction| {
                 let done = service.take_turn(transaction, &batch, &begun, &plan)?;
@@ -158,7 +158,7 @@ impl Service {
             if let Some(fate) = self.answered(batch.tenant, once, now)? {
                 return Ok(fate);
             }
-            let planned = Arc::new(self.plan_first(batch, &begun)?.0);
+            let planned = Arc::new(Mutex::new(self.plan_first(batch, &begun)?.0));
             let plan = Arc::clone(&planned);
             let (service, batch, once) = (Arc::clone(self), Arc::clone(batch), once.clone());
             let (write, begun) = (Arc::clone(&write), Arc::clone(&begun));

@@ -18,9 +18,10 @@ use std::borrow::Cow;
 
 use crate::batch::{Batch, Intent};
 use crate::clock::IdSource;
+use crate::model::GroupId;
 use crate::outcome::{Outcome, RecordOutcome, RecordResult, Warning};
 use crate::snapshot::Snapshot;
-use crate::write::Write;
+use crate::write::{IdOrigin, Write};
 
 use resolve::Target;
 
@@ -53,6 +54,42 @@ pub struct Plan {
     pub writes: Vec<Write>,
     /// One result for each record, in the same order.
     pub outcome: Outcome,
+}
+
+impl Plan {
+    /// Whether it would be another one if other ids were free.
+    pub fn assigns_ids(&self) -> bool {
+        let assigned = |write: &Write| matches!(write, Write::Create { id_origin: IdOrigin::Assigned, .. });
+        self.writes.iter().any(assigned)
+    }
+
+    /// Gives other ids to the groups that it creates, as if it had been planned with this source.
+    pub fn reassign(&mut self, ids: &mut dyn IdSource) {
+        let mut assigned = Vec::with_capacity(self.writes.len());
+        for write in &mut self.writes {
+            if let Write::Create { id, id_origin: IdOrigin::Assigned, .. } = write {
+                let next = ids.next_id();
+                assigned.push((std::mem::replace(id, next), next));
+            }
+        }
+        // They are in order already if the source is.
+        assigned.sort_unstable();
+        let replace = |id: &mut GroupId| {
+            if let Ok(place) = assigned.binary_search_by_key(id, |(before, _)| *before) {
+                *id = assigned[place].1;
+            }
+        };
+        for write in &mut self.writes {
+            if let Write::Create { content, .. } | Write::Update { content, .. } = write {
+                content.parent.iter_mut().for_each(replace);
+            }
+        }
+        for record in &mut self.outcome.records {
+            if let RecordResult::Created { id } = &mut record.result {
+                replace(id);
+            }
+        }
+    }
 }
 
 /// Plans a batch. Total: every batch gets a plan, with one result for each record.

@@ -258,6 +258,21 @@ proptest! {
     }
 
     #[test]
+    fn other_free_ids_change_nothing_but_assigned_ids(world in world(), batch in any_batch(), later in 0..4i64) {
+        let seen = world.snapshot(&batch);
+        let with = |ids: &FreeIds| {
+            plan(&batch, &seen, &mut PlanContext { ids: &mut ids.source(&batch), depth_limit: DEPTH_LIMIT })
+        };
+        let first = seen.free_ids.0.first().map_or(1, |(first, _)| *first);
+        let others = FreeIds(vec![(first + later, first + later + 1), (first + 7, first + 100)]);
+        let mut planned = with(&seen.free_ids);
+        planned.reassign(&mut others.source(&batch));
+        prop_assert_eq!(&planned, &with(&others));
+        planned.reassign(&mut seen.free_ids.source(&batch));
+        prop_assert_eq!(planned, with(&seen.free_ids));
+    }
+
+    #[test]
     fn what_is_stored_stays_a_forest_within_its_depth(world in world(), batch in any_batch()) {
         let (after, _) = applied(&world, &batch);
         for group in after.groups.values() {

@@ -1,72 +1,60 @@
 //! Plans, on a snapshot and in a tenant's turn.
 
-use directory::{
-    Batch, FreeIds, GroupView, LookupKey, Outcome, Plan, PlanContext, Snapshot, needs, needs_hierarchy,
-};
+use std::sync::{Mutex, PoisonError};
+
+use directory::{Batch, GroupView, LookupKey, Outcome, PlanContext, needs, needs_hierarchy};
 use store::sabotage::{Defect, is_on};
 use store::{Looked, ReadFor, Reader, StoreError, Transaction};
 
-use super::runs::{Begun, Done, Planned, Sight};
+use super::runs::{Begun, Done, Planned};
 use super::{Service, Show};
 use crate::sabotage::plan;
 
 impl Service {
-    /// In the tenant's turn: applies the plan as it stands, or the one for what has come in between.
+    /// In the tenant's turn: applies the plan as it stands, or as it has to be after what has come in between.
     pub(super) fn take_turn(
         &self,
         transaction: &mut dyn Transaction,
         batch: &Batch,
         begun: &Begun,
-        planned: &Planned,
+        planned: &Mutex<Planned>,
     ) -> Result<Done, StoreError> {
+        let mut planned = planned.lock().unwrap_or_else(PoisonError::into_inner);
         let at = self.clock.now();
-        let is_current = transaction.revision(batch.tenant)? == planned.revision();
-        let anew = match planned {
-            _ if is_current || is_on(Defect::LostUpdate) => None,
-            planned => self.plan_anew(transaction, batch, begun, planned)?,
-        };
-        let plan = anew.as_ref().map_or(&planned.plan, |planned| &planned.plan);
-        let revision = match &plan.writes[..] {
+        let is_current = transaction.revision(batch.tenant)? == planned.revision() && !planned.has_other_ids;
+        if !is_current && !is_on(Defect::LostUpdate) {
+            self.renew(transaction, batch, begun, &mut planned)?;
+        }
+        let revision = match &planned.plan.writes[..] {
             [] => None,
             writes => Some(transaction.apply(batch.tenant, writes, at)?),
         };
-        let view = shown(transaction, batch, &plan.outcome, begun.show())?;
-        let done = match anew {
-            Some(anew) => anew.into_done(view),
-            None => planned.done(view),
-        };
-        Ok(done.at(revision))
+        let view = shown(transaction, batch, &planned.plan.outcome, begun.show())?;
+        Ok(planned.done(view).at(revision))
     }
 
-    /// The plan for what has come in between; `None` where the one that there is stands. Where nothing came in between
-    /// that the plan looked at, it is not looked at again, and only ids may be others.
-    fn plan_anew(
+    /// Plans again, for what has come in between. Where nothing came in between that the plan looked at, it stands, and
+    /// only ids may be others.
+    fn renew(
         &self,
         transaction: &mut dyn Transaction,
         batch: &Batch,
         begun: &Begun,
-        planned: &Planned,
-    ) -> Result<Option<Planned>, StoreError> {
-        let still =
-            planned.sight.as_ref().map(|sight| transaction.free_ids_if_still(batch.tenant, &sight.looked));
-        let (Some(sight), Some(free_ids)) = (&planned.sight, still.transpose()?.flatten()) else {
-            return self.plan(transaction, batch, begun).map(Some);
+        planned: &mut Planned,
+    ) -> Result<(), StoreError> {
+        let still = planned.looked.as_ref().map(|looked| transaction.free_ids_if_still(batch.tenant, looked));
+        let Some(free_ids) = still.transpose()?.flatten() else {
+            let renewed = self.plan(transaction, batch, begun)?;
+            planned.replace_by(renewed);
+            return Ok(());
         };
-        let anew = planned.assigns_ids().then(|| {
-            let plan = self.decide(batch, &sight.seen, &free_ids);
-            begun.plan(planned.revision(), plan)
-        });
-        #[cfg(debug_assertions)]
-        {
-            let looked_again = self.plan(transaction, batch, begun)?.plan;
-            assert_eq!(anew.as_ref().unwrap_or(planned).plan, looked_again, "nothing came in between");
+        if planned.plan.assigns_ids() {
+            planned.has_other_ids = true;
+            planned.plan.reassign(&mut free_ids.source(batch));
         }
-        Ok(anew)
-    }
-
-    fn decide(&self, batch: &Batch, seen: &Snapshot, free_ids: &FreeIds) -> Plan {
-        let mut ids = free_ids.source(batch);
-        plan(batch, seen, &mut PlanContext { ids: &mut ids, depth_limit: self.depth_limit })
+        #[cfg(debug_assertions)]
+        assert_eq!(planned.plan, self.plan(transaction, batch, begun)?.plan, "nothing came in between");
+        Ok(())
     }
 
     /// The plan for what is stored now, and the group that is to be shown if nothing is written.
@@ -95,12 +83,10 @@ impl Service {
         if !hierarchy.is_empty() {
             reader.load_hierarchy(batch.tenant, &hierarchy, &mut seen)?;
         }
-        let mut planned = begun.plan(seen.revision, self.decide(batch, &seen, &seen.free_ids));
-        if !planned.plan.writes.is_empty() {
-            let looked = Looked::of(&needs, &hierarchy, &seen);
-            planned.sight = looked.map(|looked| Sight { looked, seen });
-        }
-        Ok(planned)
+        let mut ids = seen.free_ids.source(batch);
+        let plan = plan(batch, &seen, &mut PlanContext { ids: &mut ids, depth_limit: self.depth_limit });
+        let looked = if plan.writes.is_empty() { None } else { Looked::of(&needs, &hierarchy, &seen) };
+        Ok(begun.plan(seen.revision, plan, looked))
     }
 }
 

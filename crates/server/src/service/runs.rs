@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use directory::{
-    Batch, Counts, Failures, GroupView, IdOrigin, Outcome, Plan, RecordedRun, Run, RunFilter, RunId, RunList,
-    RunPage, Snapshot, TenantId, Timestamp, Write,
+    Batch, Counts, Failures, GroupView, Outcome, Plan, RecordedRun, Run, RunFilter, RunId, RunList, RunPage,
+    TenantId, Timestamp,
 };
 use faces::runs::RunQuery;
 use store::{Looked, StoreError, Transaction, Turn};
@@ -67,21 +67,19 @@ pub(super) struct Begun {
 pub(super) struct Planned {
     pub(super) plan: Plan,
     /// What it was planned on; `None` where it writes nothing, and where nobody could tell whether that still holds.
-    pub(super) sight: Option<Sight>,
+    pub(super) looked: Option<Looked>,
+    /// Whether it assigns ids that were not free yet when it was planned.
+    pub(super) has_other_ids: bool,
     recorded: RecordedRun,
-}
-
-/// What a plan has seen, and what that depends on.
-pub(super) struct Sight {
-    pub(super) looked: Looked,
-    pub(super) seen: Snapshot,
+    /// The one before it, for whoever waits to take apart: the writer has others to serve.
+    spent: Option<Box<Planned>>,
 }
 
 impl Planned {
-    /// Whether it would be another one if other ids were free.
-    pub(super) fn assigns_ids(&self) -> bool {
-        let assigned = |write: &Write| matches!(write, Write::Create { id_origin: IdOrigin::Assigned, .. });
-        self.plan.writes.iter().any(assigned)
+    /// It does not stand any more.
+    pub(super) fn replace_by(&mut self, renewed: Self) {
+        let spent = std::mem::replace(self, renewed);
+        self.spent = Some(Box::new(spent));
     }
 
     /// The revision that it was planned on.
@@ -91,14 +89,13 @@ impl Planned {
 
     /// What it comes to where nothing is written.
     pub(super) fn into_done(self, view: Option<GroupView>) -> Done {
-        let Plan { outcome, writes: spent } = self.plan;
-        Done { outcome, recorded: self.recorded, wrote: false, view, spent }
+        Done { outcome: self.plan.outcome, recorded: self.recorded, wrote: false, view }
     }
 
     /// The same for a plan that a job may need again.
     pub(super) fn done(&self, view: Option<GroupView>) -> Done {
         let (outcome, recorded) = (self.plan.outcome.clone(), self.recorded.clone());
-        Done { outcome, recorded, wrote: false, view, spent: Vec::new() }
+        Done { outcome, recorded, wrote: false, view }
     }
 }
 
@@ -109,8 +106,6 @@ pub(super) struct Done {
     /// The group of its one record, if it is to be shown.
     pub(super) view: Option<GroupView>,
     recorded: RecordedRun,
-    /// What the plan wrote, for whoever waits to take apart: the writer has others to serve.
-    spent: Vec<Write>,
 }
 
 impl Done {
@@ -128,13 +123,7 @@ impl Done {
 
     /// Leaves the file alone: nothing was to be written.
     pub(super) fn leave(self) -> Entered {
-        Entered {
-            outcome: self.outcome,
-            recorded: self.recorded,
-            view: self.view,
-            ids: None,
-            spent: self.spent,
-        }
+        Entered { outcome: self.outcome, recorded: self.recorded, view: self.view, ids: None }
     }
 }
 
@@ -145,7 +134,6 @@ pub(super) struct Entered {
     view: Option<GroupView>,
     /// `None` where the run is not in the file, because nothing was to be written.
     ids: Option<Vec<RunId>>,
-    spent: Vec<Write>,
 }
 
 impl Begun {
@@ -155,7 +143,7 @@ impl Begun {
     }
 
     /// The run of this plan. Written before the batch takes its turn: the writer has others to serve.
-    pub(super) fn plan(&self, revision: i64, plan: Plan) -> Planned {
+    pub(super) fn plan(&self, revision: i64, plan: Plan, looked: Option<Looked>) -> Planned {
         let counts = Counts::of(&plan.outcome);
         let Failures { text, omitted } = match counts.failed {
             0 => Failures { text: b"[]".to_vec(), omitted: 0 },
@@ -174,7 +162,8 @@ impl Begun {
             counts,
             omitted,
         };
-        Planned { plan, sight: None, recorded: RecordedRun { run, failures: text } }
+        let recorded = RecordedRun { run, failures: text };
+        Planned { plan, looked, has_other_ids: false, recorded, spent: None }
     }
 }
 
@@ -332,17 +321,16 @@ impl Service {
 
     /// Puts a run into the file with what it tells of, and some of those that wait along with it.
     pub(super) fn enter(&self, transaction: &mut dyn Transaction, done: Done) -> Result<Entered, StoreError> {
-        let Done { outcome, recorded, view, spent, .. } = done;
+        let Done { outcome, recorded, view, .. } = done;
         transaction.keep_run(&recorded)?;
         let turn = Turn::Of(recorded.run.tenant);
         let carried = self.ledger.carry(transaction, turn, CARRIED, self.clock.now())?;
-        Ok(Entered { outcome, recorded, view, ids: Some(carried), spent })
+        Ok(Entered { outcome, recorded, view, ids: Some(carried) })
     }
 
     /// To be called when what a transaction did is durable, and where there was none to begin with.
     pub(super) fn settle(&self, entered: Entered) -> Executed {
-        let Entered { outcome, recorded, view, ids, spent } = entered;
-        drop(spent);
+        let Entered { outcome, recorded, view, ids } = entered;
         let run = recorded.run.clone();
         if let Some(carried) = ids {
             let left = {

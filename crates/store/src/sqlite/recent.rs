@@ -74,7 +74,8 @@ impl Recent {
     }
 
     fn forget_older(&mut self) {
-        self.older = std::mem::take(&mut self.younger);
+        std::mem::swap(&mut self.older, &mut self.younger);
+        self.younger.clear();
         // Who has not written since is not remembered at all.
         self.tenants.retain(|_, span| span.after_older < span.last);
         for span in self.tenants.values_mut() {

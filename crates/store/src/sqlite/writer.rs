@@ -228,7 +228,9 @@ impl Turns {
 
     fn serve(&self, first: (Turn, Queued)) {
         self.signal.pass();
-        for Member { ticket, fate, .. } in self.turn(first) {
+        for Member { job, ticket, fate } in self.turn(first) {
+            // Before who waits is told: whatever they share is theirs to take apart.
+            drop(job);
             ticket.tell(fate);
         }
     }
