@@ -14,6 +14,8 @@ const SMALL: &[(&str, &str)] = &[
     ("max_connections", "100"),
     ("max_wal_size", "256MB"),
     ("shared_buffers", "32MB"),
+    // In its home, so that nothing stays of a server that was killed.
+    ("dynamic_shared_memory_type", "mmap"),
     ("log_line_prefix", "%m [%p] "),
     ("timezone", "UTC"),
 ];
