@@ -4,9 +4,8 @@
 //! that somebody else made breaks the chain. What it holds too much, of jobs that were taken back, makes it say no
 //! more often than it has to.
 
-use std::collections::HashMap;
-
 use directory::{Reach, TenantId, Write};
+use foldhash::HashMap;
 
 use crate::looked::Looked;
 
