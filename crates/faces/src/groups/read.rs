@@ -16,7 +16,7 @@ use super::limits::{
 };
 use super::prefer::Handling;
 use super::refusal::Refusal;
-use super::shape::{self, GROUPS, KEYS, Members, Sent, Unknown};
+use super::shape::{self, Element, GROUPS, KEYS, Members, Sent, Unknown};
 
 /// The records of a request, and as many notes for the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,8 +57,8 @@ pub(super) struct Ignored {
 /// record is that record's rejection.
 pub fn read(body: &[u8], handling: Handling) -> Result<Reading, Refusal> {
     let mut before = Before::default();
-    let record = |slice| match Members::read(slice) {
-        Ok(members) => Reader::new(members).read(Subject::InBody, handling, &mut before),
+    let record = |element: Element<'_>| match element.members {
+        Ok(pairs) => Reader::new(Members::of(pairs)).read(Subject::InBody, handling, &mut before),
         Err(found) => (Err(not_an_object(found)), Note::default()),
     };
     Ok(Reading::each(body, shape::elements(body, GROUPS)?, record))
@@ -66,10 +66,10 @@ pub fn read(body: &[u8], handling: Handling) -> Result<Reading, Refusal> {
 
 /// Reads the body of a batch that archives or restores: `externalReferenceIds`, judged as in [`read`].
 pub fn read_keys(body: &[u8]) -> Result<Reading, Refusal> {
-    let record = |slice| {
+    let record = |element: Element<'_>| {
         let mut note = Note::default();
-        let key = match shape::json_type(slice) {
-            JsonType::String => shape::decode(slice).ok_or(Fault::InvalidString),
+        let key = match shape::json_type(element.json) {
+            JsonType::String => shape::decode(element.json).ok_or(Fault::InvalidString),
             other => Err(Fault::WrongType(other)),
         };
         let key = key.and_then(|text| {
@@ -96,11 +96,10 @@ pub enum Subject<'s> {
 
 /// Reads a body that is one record.
 pub fn read_one(body: &[u8], subject: Subject<'_>, handling: Handling) -> Result<Reading, Refusal> {
-    let object = shape::object(body)?;
-    let members = Members::read(object).map_err(|found| Refusal::not_an_object(None, found))?;
+    let json = shape::object(body)?;
+    let members = Members::read(json).map_err(|found| Refusal::not_an_object(None, found))?;
     let (record, note) = Reader::new(members).read(subject, handling, &mut Before::default());
-    let reading = (record, note);
-    Ok(Reading::each(body, vec![object], |_| reading.clone()))
+    Ok(Reading { records: vec![record], notes: vec![note.at(body, json)] })
 }
 
 impl Reading {
@@ -111,17 +110,27 @@ impl Reading {
         Self { records: vec![Ok(Directive::new(key))], notes: vec![note] }
     }
 
-    /// A record for each slice of a body, with a note of where it stands.
-    fn each<'b>(body: &[u8], slices: Vec<&'b str>, mut read: impl FnMut(&'b str) -> (Record, Note)) -> Self {
-        let mut reading =
-            Self { records: Vec::with_capacity(slices.len()), notes: Vec::with_capacity(slices.len()) };
-        for slice in slices {
-            let start = shape::offset(body, slice);
-            let (record, note) = read(slice);
-            reading.records.push(record);
-            reading.notes.push(Note { span: start..start + slice.len(), ..note });
-        }
-        reading
+    /// A record for each element, with a note of where it stands in the body.
+    fn each<'b>(
+        body: &'b [u8],
+        elements: Vec<Element<'b>>,
+        mut read: impl FnMut(Element<'b>) -> (Record, Note),
+    ) -> Self {
+        let read = |element: Element<'b>| {
+            let json = element.json;
+            let (record, note) = read(element);
+            (record, note.at(body, json))
+        };
+        let (records, notes) = elements.into_iter().map(read).unzip();
+        Self { records, notes }
+    }
+}
+
+impl Note {
+    /// The same of a record that stands here.
+    fn at(self, body: &[u8], json: &str) -> Self {
+        let start = shape::offset(body, json);
+        Self { span: start..start + json.len(), ..self }
     }
 }
 

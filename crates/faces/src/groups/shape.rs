@@ -1,7 +1,8 @@
 //! The outer form of JSON: a body's list of records, a record's members, a member's value.
 //!
-//! `serde_json` checks the syntax of a body once and hands out slices of it (`RawValue`); the slices are
-//! read one by one, so that what is wrong inside a record stays with that record (contract 1 §1).
+//! `serde_json` checks the syntax of a body once and hands out slices of it (`RawValue`), one for each name and value
+//! of a record; what they hold is read later, so that what is wrong inside a record stays with that record
+//! (contract 1 §1).
 //! Skipping a value does not recurse in `serde_json`, however deep the value is.
 
 use std::borrow::Cow;
@@ -9,7 +10,7 @@ use std::fmt;
 
 use directory::Batch;
 use directory::model::JsonType;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize as _, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::fields::Member;
@@ -21,16 +22,24 @@ pub(super) const GROUPS: &str = "groups";
 /// The one member of the body of a batch that archives or restores.
 pub(super) const KEYS: &str = "externalReferenceIds";
 
-/// The elements of a body's one member, the list of this name, each in its own slice. The order of judging
-/// is documented at `read`.
-pub(super) fn elements<'b>(body: &'b [u8], list: &'static str) -> Result<Vec<&'b str>, Refusal> {
+/// The elements of a body's one member, the list of this name. The order of judging is documented at `read`.
+pub(super) fn elements<'b>(body: &'b [u8], list: &'static str) -> Result<Vec<Element<'b>>, Refusal> {
+    let mut outer =
+        Outer { text: text(body)?, list, found: None, doubled: false, unknown: None, too_deep: None };
+    members_of(body, list, |name, value| outer.add(name, value))?;
+    outer.judge()
+}
+
+/// Reads the one object that a body must be, in one pass, and tells its members as they come: the first list of this
+/// name taken apart.
+pub(crate) fn members_of<'b>(
+    body: &'b [u8],
+    list: &'static str,
+    mut each: impl FnMut(&'b str, Root<'b>),
+) -> Result<(), Refusal> {
     let text = text(body)?;
     match json_type(text.trim_start_matches(is_white_space)) {
-        JsonType::Object => {
-            let mut outer = Outer::new(text, list);
-            parse(text, &mut outer)?;
-            outer.judge()
-        }
+        JsonType::Object => parse(text, Body { text, list: Some(list), each: &mut each }),
         other => {
             parse(text, Skipped)?;
             Err(Refusal::not_an_object(Some(list), other))
@@ -105,24 +114,42 @@ impl<'de> DeserializeSeed<'de> for Skipped {
     }
 }
 
-/// What a body's object holds.
-struct Outer<'de> {
+/// The value of a body's member.
+pub(crate) enum Root<'de> {
+    List(List<'de>),
+    Json(&'de str),
+}
+
+/// The elements of a list: kept as far as a batch may go, counted beyond.
+pub(crate) struct List<'de> {
+    pub(crate) elements: Vec<Element<'de>>,
+    pub(crate) count: usize,
+}
+
+/// An element of a list.
+pub(crate) struct Element<'de> {
+    pub(crate) json: &'de str,
+    /// What it is instead of an object.
+    pub(crate) members: Result<Pairs<'de>, JsonType>,
+}
+
+/// The members of an object, names and values in JSON, in the order in which they were sent.
+#[derive(Default)]
+pub(crate) struct Pairs<'de> {
+    pub(crate) pairs: Vec<(&'de str, &'de str)>,
+    /// Whether there are more than are allowed; the rest was not kept.
+    pub(crate) too_many: bool,
+}
+
+/// A body's object on its way.
+struct Body<'e, 'de> {
     text: &'de str,
-    /// The name of the one member.
-    list: &'static str,
-    found: Option<List<'de>>,
-    doubled: bool,
-    unknown: Option<&'de RawValue>,
-    too_deep: Option<&'de str>,
+    /// The name of the list, until it was found.
+    list: Option<&'static str>,
+    each: &'e mut dyn FnMut(&'de str, Root<'de>),
 }
 
-/// The value of the one member.
-enum List<'de> {
-    Array(Records<'de>),
-    Other(JsonType),
-}
-
-impl<'de> DeserializeSeed<'de> for &mut Outer<'de> {
+impl<'de> DeserializeSeed<'de> for Body<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -130,48 +157,160 @@ impl<'de> DeserializeSeed<'de> for &mut Outer<'de> {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Outer<'de> {
+impl<'de> Visitor<'de> for Body<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
         while let Some(name) = members.next_key::<&RawValue>()? {
-            let is_list = decode(name.get()).as_deref() == Some(self.list);
-            if is_list && self.found.is_none() && self.array_follows(name) {
-                // The records are told apart in the same pass: this is nearly all of the body.
-                let mut records = Records { slices: Vec::new(), count: 0 };
-                members.next_value_seed(&mut records)?;
-                self.found = Some(List::Array(records));
-                continue;
-            }
-            let value = members.next_value::<&RawValue>()?.get();
-            if is_list {
-                self.doubled |= self.found.replace(List::Other(json_type(value))).is_some();
-            } else {
-                self.unknown.get_or_insert(name);
-                self.too_deep = self.too_deep.or_else(|| beyond(value, MAX_NESTING));
-            }
+            let name = name.get();
+            let colon = space_after(self.text, offset(self.text, name) + name.len());
+            let value = space_after(self.text, colon + 1);
+            let is_array = self.text.as_bytes().get(value) == Some(&b'[');
+            let root = match self.list {
+                Some(list) if is_array && decode(name).as_deref() == Some(list) => {
+                    self.list = None;
+                    Root::List(members.next_value_seed(InList { text: self.text, at: value + 1 })?)
+                }
+                _ => Root::Json(members.next_value::<&RawValue>()?.get()),
+            };
+            (self.each)(name, root);
         }
         Ok(())
     }
 }
 
+/// Where white space ends that begins here.
+fn space_after(text: &str, at: usize) -> usize {
+    let rest = text.as_bytes().get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| is_white_space(char::from(**byte))).count()
+}
+
+/// A list of a body. `serde_json` tells nobody where it is, so that is followed.
+struct InList<'de> {
+    text: &'de str,
+    /// Behind the bracket, then behind the last element.
+    at: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for InList<'de> {
+    type Value = List<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<List<'de>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for InList<'de> {
+    type Value = List<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<List<'de>, A::Error> {
+        let mut elements: Vec<Element<'de>> = Vec::new();
+        while elements.len() < Batch::MAX_RECORDS {
+            let at = space_after(self.text, self.at);
+            // Neighbours tend to have the same members.
+            let like = elements.last().and_then(|element| element.members.as_ref().ok());
+            let expected = like.map_or(0, |like| like.pairs.len());
+            let Some(element) = list.next_element_seed(InElement { text: self.text, at, expected })? else {
+                return Ok(List { count: elements.len(), elements });
+            };
+            // Behind the comma, if there is one.
+            self.at = space_after(self.text, at + element.json.len()) + 1;
+            elements.push(element);
+        }
+        let mut count = elements.len();
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            count += 1;
+        }
+        Ok(List { elements, count })
+    }
+}
+
+/// The element of a list that begins here.
+struct InElement<'de> {
+    text: &'de str,
+    at: usize,
+    /// So many members it has, if it is an object like others.
+    expected: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for InElement<'de> {
+    type Value = Element<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Element<'de>, D::Error> {
+        if self.text.as_bytes().get(self.at) != Some(&b'{') {
+            let json = <&RawValue>::deserialize(deserializer)?.get();
+            return Ok(Element { json, members: Err(json_type(json)) });
+        }
+        let mut pairs = Pairs { pairs: Vec::with_capacity(self.expected), too_many: false };
+        let last = deserializer.deserialize_map(&mut pairs)?;
+        let end = last.map_or(self.at + 1, |last| offset(self.text, last) + last.len());
+        let json = &self.text[self.at..=space_after(self.text, end)];
+        Ok(Element { json, members: Ok(pairs) })
+    }
+}
+
+impl<'de> Pairs<'de> {
+    /// Those of an object whose syntax was checked; `None` where it is no object.
+    pub(crate) fn of(object: &'de str) -> Option<Self> {
+        let mut pairs = Self::default();
+        serde_json::Deserializer::from_str(object).deserialize_map(&mut pairs).ok().map(|_| pairs)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Pairs<'de> {
+    /// The last value.
+    type Value = Option<&'de str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut last = None;
+        while let Some((name, value)) = members.next_entry::<&RawValue, &RawValue>()? {
+            last = Some(value.get());
+            if self.pairs.len() == MAX_MEMBERS {
+                self.too_many = true;
+            } else {
+                self.pairs.push((name.get(), value.get()));
+            }
+        }
+        Ok(last)
+    }
+}
+
+/// What a body of contract 1 holds.
+struct Outer<'de> {
+    text: &'de str,
+    /// The name of the one member.
+    list: &'static str,
+    found: Option<Root<'de>>,
+    doubled: bool,
+    /// The first name of another member.
+    unknown: Option<&'de str>,
+    too_deep: Option<&'de str>,
+}
+
 impl<'de> Outer<'de> {
-    const fn new(text: &'de str, list: &'static str) -> Self {
-        Self { text, list, found: None, doubled: false, unknown: None, too_deep: None }
+    fn add(&mut self, name: &'de str, value: Root<'de>) {
+        match value {
+            Root::Json(json) if decode(name).as_deref() != Some(self.list) => {
+                self.unknown.get_or_insert(name);
+                self.too_deep = self.too_deep.or_else(|| beyond(json, MAX_NESTING));
+            }
+            value => self.doubled |= self.found.replace(value).is_some(),
+        }
     }
 
-    /// Whether the member of this name has an array for its value, as far as its first byte tells.
-    fn array_follows(&self, name: &RawValue) -> bool {
-        let rest = &self.text[offset(self.text, name.get()) + name.get().len()..];
-        let value = rest.trim_start_matches(is_white_space).strip_prefix(':');
-        value.is_some_and(|value| value.trim_start_matches(is_white_space).starts_with('['))
-    }
-
-    fn judge(self) -> Result<Vec<&'de str>, Refusal> {
+    fn judge(self) -> Result<Vec<Element<'de>>, Refusal> {
         if let Some(rest) = self.too_deep {
             let detail = format!("The body nests more than {MAX_NESTING} levels deep.");
             return Err(Refusal::broken(BrokenJson::TooDeep, offset(self.text, rest), detail));
@@ -180,53 +319,15 @@ impl<'de> Outer<'de> {
             return Err(Refusal::list_doubled(self.list));
         }
         if let Some(name) = self.unknown {
-            let name = decode(name.get()).unwrap_or(Cow::Borrowed(name.get()));
+            let name = decode(name).unwrap_or(Cow::Borrowed(name));
             return Err(Refusal::unknown_beside(self.list, &shorten(&name, MAX_ECHO)));
         }
         match self.found {
             None => Err(Refusal::list_missing(self.list)),
-            Some(List::Other(found)) => Err(Refusal::not_an_array(self.list, found)),
-            Some(List::Array(Records { slices, count: 1..=Batch::MAX_RECORDS })) => Ok(slices),
-            Some(List::Array(Records { count, .. })) => Err(Refusal::batch_size(self.list, count)),
+            Some(Root::Json(json)) => Err(Refusal::not_an_array(self.list, json_type(json))),
+            Some(Root::List(List { elements, count: 1..=Batch::MAX_RECORDS })) => Ok(elements),
+            Some(Root::List(List { count, .. })) => Err(Refusal::batch_size(self.list, count)),
         }
-    }
-}
-
-/// The elements of the list: kept as far as a batch may go, counted beyond.
-struct Records<'de> {
-    slices: Vec<&'de str>,
-    count: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for &mut Records<'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &mut Records<'de> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        while self.slices.len() < Batch::MAX_RECORDS
-            && let Some(record) = elements.next_element::<&RawValue>()?
-        {
-            self.slices.push(record.get());
-        }
-        self.count = self.slices.len();
-        if self.count < Batch::MAX_RECORDS {
-            return Ok(());
-        }
-        while elements.next_element::<IgnoredAny>()?.is_some() {
-            self.count += 1;
-        }
-        Ok(())
     }
 }
 
@@ -260,16 +361,17 @@ pub(super) struct Members<'de> {
 }
 
 impl<'de> Members<'de> {
-    /// Reads a slice whose syntax was checked. The error is what it is instead of an object.
+    /// Those of a slice whose syntax was checked. The error is what it is instead of an object.
     pub(super) fn read(record: &'de str) -> Result<Self, JsonType> {
-        match json_type(record) {
-            JsonType::Object => {}
-            other => return Err(other),
+        Pairs::of(record).map(Self::of).ok_or_else(|| json_type(record))
+    }
+
+    pub(super) fn of(pairs: Pairs<'de>) -> Self {
+        let mut members = Self { too_many: pairs.too_many, ..Self::default() };
+        for (name, value) in pairs.pairs {
+            members.add(name, value);
         }
-        let mut members = Self::default();
-        // The syntax was checked: the only way to fail is to have given up, which `too_many` tells.
-        let _ = serde_json::Deserializer::from_str(record).deserialize_map(&mut members);
-        Ok(members)
+        members
     }
 
     pub(super) const fn sent(&self, member: Member) -> Sent<'de> {
@@ -292,27 +394,6 @@ impl<'de> Members<'de> {
             Sent::Nothing => Sent::Once(value),
             Sent::Once(_) | Sent::MoreThanOnce => Sent::MoreThanOnce,
         };
-    }
-}
-
-impl<'de> Visitor<'de> for &mut Members<'de> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let mut count = 0;
-        while let Some((name, value)) = members.next_entry::<&RawValue, &RawValue>()? {
-            if count == MAX_MEMBERS {
-                self.too_many = true;
-                return Err(A::Error::custom("too many members"));
-            }
-            count += 1;
-            self.add(name.get(), value.get());
-        }
-        Ok(())
     }
 }
 
@@ -340,6 +421,9 @@ pub(crate) fn decode(json: &str) -> Option<Cow<'_, str>> {
 
 /// What is left of a JSON text from the bracket on that opens one level more than the limit.
 pub(crate) fn beyond(json: &str, limit: usize) -> Option<&str> {
+    if !json.starts_with(['[', '{']) {
+        return None;
+    }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (at, byte) in json.bytes().enumerate() {
         match byte {

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use directory::Fault;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::groups::shape::decode;
+use crate::groups::shape::{Pairs, decode};
 
 /// The most members of one object.
 pub(super) const MAX_MEMBERS: usize = crate::groups::limits::MAX_MEMBERS;
@@ -17,46 +17,17 @@ pub(super) type Member<'de> = (Cow<'de, str>, &'de str);
 
 /// The members of an object, in the order in which they were sent; its first fault if they cannot be told.
 pub(super) fn members(object: &str) -> Result<Vec<Member<'_>>, Fault> {
-    let mut found = Members(Vec::new(), None);
     // The syntax has been checked: what fails here is no object.
-    if (&mut found).deserialize(&mut serde_json::Deserializer::from_str(object)).is_err() {
-        return Err(Fault::InvalidString);
-    }
-    match found.1 {
-        Some(fault) => Err(fault),
-        None => Ok(found.0),
-    }
+    named(Pairs::of(object).ok_or(Fault::InvalidString)?)
 }
 
-struct Members<'de>(Vec<Member<'de>>, Option<Fault>);
-
-impl<'de> DeserializeSeed<'de> for &mut Members<'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+/// The same for one that was taken apart already.
+pub(super) fn named(pairs: Pairs<'_>) -> Result<Vec<Member<'_>>, Fault> {
+    if pairs.too_many {
+        return Err(Fault::TooManyMembers { limit: MAX_MEMBERS });
     }
-}
-
-impl<'de> Visitor<'de> for &mut Members<'de> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        while let Some((name, value)) = members.next_entry::<&RawValue, &RawValue>()? {
-            match decode(name.get()) {
-                _ if self.0.len() == MAX_MEMBERS => {
-                    self.1 = Some(Fault::TooManyMembers { limit: MAX_MEMBERS });
-                }
-                Some(name) => self.0.push((name, value.get())),
-                None => self.1 = Some(Fault::InvalidString),
-            }
-        }
-        Ok(())
-    }
+    let named = |(name, value)| Some((decode(name)?, value));
+    pairs.pairs.into_iter().map(named).collect::<Option<_>>().ok_or(Fault::InvalidString)
 }
 
 /// The first elements of an array, at most `most`, and how many it has.

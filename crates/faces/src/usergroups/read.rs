@@ -12,12 +12,12 @@ use directory::{
 use super::addresses;
 use super::directives::{self, DIRECTIVES};
 use super::fields::{ID, PARENT, SOURCE, SOURCE_ID};
-use super::json::{Member, elements, members};
+use super::json::{MAX_MEMBERS, Member, named};
 use super::refusal::Refusal;
 use super::schema::{ARRAY, Place, Schema};
 use super::values;
 use crate::groups::limits::{MAX_ECHO, MAX_NESTING, shorten};
-use crate::groups::shape::{self, beyond, decode, json_type, offset};
+use crate::groups::shape::{self, Element, List, Pairs, Root, beyond, decode, json_type, offset};
 use crate::groups::{Bounds, Handling, parameters};
 
 /// The list of a bulk call.
@@ -148,34 +148,47 @@ const NAMELESS: Terms =
 /// Reads the body of a bulk call. All violations of its form are told together; then come what its directives
 /// say and how many items it has.
 pub fn read_bulk(body: &[u8], by: By, handling: Handling) -> Result<Reading, Refusal> {
-    let object = shape::object(body)?;
     let mut schema = Schema::of(USERGROUPS);
     let (mut list, mut directives) = (None, None);
-    for (name, value) in payload(object, &mut schema) {
-        let taken = match &*name {
-            USERGROUPS => list.replace(value).is_some(),
-            DIRECTIVES => directives.replace(value).is_some(),
-            _ => {
-                schema.extraneous(Place::Root, &name);
+    let mut count = 0;
+    shape::members_of(body, USERGROUPS, |name, value| {
+        count += 1;
+        let name = decode(name);
+        let taken = match (name.as_deref(), value) {
+            _ if count > MAX_MEMBERS => false,
+            (Some(USERGROUPS), _) if list.is_some() => true,
+            (Some(USERGROUPS), value) => {
+                list = Some(value);
+                false
+            }
+            (Some(DIRECTIVES), Root::Json(json)) => directives.replace(json).is_some(),
+            (Some(other), _) => {
+                schema.extraneous(Place::Root, other);
+                false
+            }
+            (None, _) => {
+                schema.fault(Place::Root, &Fault::InvalidString);
                 false
             }
         };
         if taken {
-            schema.doubled(Place::Root, &name);
+            schema.doubled(Place::Root, name.as_deref().unwrap_or_default());
         }
+    })?;
+    if count > MAX_MEMBERS {
+        schema.fault(Place::Root, &Fault::TooManyMembers { limit: MAX_MEMBERS });
     }
     let mut reading = Reading::default();
     let place = Place::Member(&Place::Root, USERGROUPS);
-    match list.map(|json| (json, json_type(json))) {
+    match list {
         None => schema.missing(Place::Root, USERGROUPS),
-        Some((json, JsonType::Array)) => {
-            let (items, count) = elements(json, Batch::MAX_RECORDS);
+        Some(Root::List(List { elements, count })) => {
             check_count(count)?;
             if count == 0 {
                 schema.count(place, 1, Batch::MAX_RECORDS, count);
             }
-            for (index, item) in items.into_iter().enumerate() {
-                let mut item = Item::read(item, Place::Element(&place, index), &mut schema);
+            for (index, element) in elements.into_iter().enumerate() {
+                let mut item = Item::of(element, Place::Element(&place, index), &mut schema);
                 let key = item.key(by, handling);
                 let directive = item.directive(key);
                 let start = offset(body, item.json);
@@ -183,7 +196,7 @@ pub fn read_bulk(body: &[u8], by: By, handling: Handling) -> Result<Reading, Ref
                 reading.records.extend(directive.map(Ok));
             }
         }
-        Some((_, found)) => schema.wrong_type(place, ARRAY, found),
+        Some(Root::Json(json)) => schema.wrong_type(place, ARRAY, json_type(json)),
     }
     let terms = directives.map(|json| directives::read(json, &mut schema, by)).transpose();
     let mut reading = schema.judge(reading)?;
@@ -199,13 +212,6 @@ fn check_count(count: usize) -> Result<(), Refusal> {
     let detail = format!("{USERGROUPS} must hold 1 to {max} items, it holds {count}");
     let bounds = Some(Bounds { min: 1, max, got: Some(count) });
     Err(Refusal::Payload { reason: "BATCH_TOO_LARGE", field: USERGROUPS.to_owned(), detail, bounds })
-}
-
-fn payload<'b>(object: &'b str, schema: &mut Schema) -> Vec<Member<'b>> {
-    members(object).unwrap_or_else(|fault| {
-        schema.fault(Place::Root, &fault);
-        Vec::new()
-    })
 }
 
 /// Reads a body that is one usergroup to be created. Under `source` and `sourceId` it must be new.
@@ -263,10 +269,16 @@ pub(super) struct Item<'a, 'b> {
 
 impl<'a, 'b> Item<'a, 'b> {
     pub(super) fn read(json: &'b str, place: Place<'a>, schema: &'a mut Schema) -> Self {
-        let found = match json_type(json) {
-            JsonType::Object => members(json),
-            other => Err(Fault::NotAnObject(other)),
+        let members = match json_type(json) {
+            JsonType::Object => Ok(Pairs::of(json).unwrap_or_default()),
+            other => Err(other),
         };
+        Self::of(Element { json, members }, place, schema)
+    }
+
+    fn of(element: Element<'b>, place: Place<'a>, schema: &'a mut Schema) -> Self {
+        let Element { json, members } = element;
+        let found = members.map_err(Fault::NotAnObject).and_then(named);
         let readable = found.is_ok();
         let members = found.unwrap_or_else(|fault| {
             schema.fault(place, &fault);

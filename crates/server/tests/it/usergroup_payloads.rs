@@ -122,6 +122,12 @@ fn a_payload_of_another_form_is_refused_whole_with_every_violation() {
         ),
         (
             BY_ID,
+            r#"{"usergroups":[{"id":1}],"usergroups":[{"id":2}]}"#,
+            10007,
+            "SchemaValidationException VALIDATION_ERROR DUPLICATE_MEMBER usergroups #",
+        ),
+        (
+            BY_ID,
             r#"{"usergroups":[{"id":1}],"dryRun":true}"#,
             10007,
             "SchemaValidationException VALIDATION_ERROR UNKNOWN_FIELD dryRun #",
