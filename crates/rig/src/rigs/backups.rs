@@ -15,9 +15,12 @@ use rig::{Checker, Random};
 
 use super::{Setting, Stage};
 use crate::report::Report;
-use crate::scene::{Start, forget_after};
+use crate::scene::{Place, Start, forget_after};
 use crate::server::Server;
 use crate::volume::run;
+
+/// Rounds on one directory: what is written meanwhile, as fast as it goes, is in every further backup.
+const EACH: usize = 10;
 
 /// P18: every backup holds what was acknowledged before it began, and no batch in part. Those that are killed on
 /// their way leave nothing that looks like one; a restore that was killed can be done again.
@@ -37,6 +40,7 @@ pub(crate) fn backups(setting: &Setting, report: &mut Report) -> anyhow::Result<
         let target = stage.home.path().join(format!("restored{round}"));
         let (scene, random) = stage.open()?;
         let (start, before) = (scene.start.clone(), scene.checker.fork());
+        let Place::Folder(data) = start.place.clone() else { bail!("backups are made of folders") };
         let (history, moment) = scene.under_load(Until::Over, |beside| {
             beside.any_moment(random)?;
             died += usize::from(kill_on_its_way(start.command(&["backup"]).arg(&killed), random)?);
@@ -57,6 +61,10 @@ pub(crate) fn backups(setting: &Setting, report: &mut Report) -> anyhow::Result<
         stage.settle(&history, report);
         fs::remove_dir_all(&target)?;
         fs::remove_file(&file)?;
+        if round % EACH == EACH - 1 {
+            stage.scene = None;
+            fs::remove_dir_all(data)?;
+        }
     }
     report.remark(format!("{died} backups and restores were killed on their way"));
     Ok(())
