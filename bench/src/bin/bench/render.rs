@@ -203,8 +203,10 @@ const NOTES: &str = "
 - Records a second are medians of the rounds. *Bare programs* (in italics) do no more than to store: no rules, no tree, no
   outcomes, no runs, no HTTP, on one thread (SQLite) or one thread a connection (PostgreSQL). *Of the limit* is the median of
   the ratios, round by round, to the bare program that sets the limit: on SQLite \"read, compare, write what differs; 16000 a
-  transaction\", for nothing changed the one on a covering index; on PostgreSQL the one there is, at as many connections. Moves
-  and mixed batches have no bare program: without the rules of a tree they would be other work.
+  transaction\", for nothing changed the one on a covering index; on PostgreSQL the one there is, at as many connections. Where
+  groups are stored already, loops on SQLite go into a file that holds as many, 4000 a transaction: what four clients that wait
+  for their answers can have in one commit. Moves and mixed batches have no bare program: without the rules of a tree they would
+  be other work.
 - The driver shares the machine with the server. *⚠ driver* marks a figure for which the driver took more than half of the
   machine, or reaches less than twice as much with a server that does nothing: it says more of the driver than of the server.
 - *⚠ refused*: so many answers of all rounds asked to come again later, and the request was sent again a fifth of a second after.

@@ -214,14 +214,18 @@ impl Samples {
 
 /// The bare program that shows what the engine could do at best, where there is one.
 fn limit(place: &Place) -> Option<Place> {
-    if place.face.is_none() || place.stored > 0 || place.batch != 1000 {
+    if place.face.is_none() || place.batch != 1000 {
         return None;
     }
-    let (batch, connections, program) = match (place.engine, place.phase) {
-        (_, Phase::Moves | Phase::Mixed) | (Engine::Unknown, _) => return None,
-        (Engine::Postgres, _) => (place.batch, place.connections, raw::postgres::NAME.to_owned()),
-        (Engine::Sqlite, Phase::Unchanged) => (sqlite::LOOPS[2].transaction, 1, sqlite::LOOPS[2].name()),
-        (Engine::Sqlite, _) => (sqlite::LOOPS[1].transaction, 1, sqlite::LOOPS[1].name()),
+    let of_loop = |way: sqlite::Loop| (way.transaction, 1, way.name());
+    let (batch, connections, program) = match (place.engine, place.phase, place.stored) {
+        (_, Phase::Moves | Phase::Mixed, _) | (Engine::Unknown, ..) => return None,
+        (Engine::Postgres, _, 0) => (place.batch, place.connections, raw::postgres::NAME.to_owned()),
+        (Engine::Postgres, ..) => return None,
+        (Engine::Sqlite, Phase::Unchanged, 0) => of_loop(sqlite::LOOPS[2]),
+        (Engine::Sqlite, _, 0) => of_loop(sqlite::LOOPS[1]),
+        (Engine::Sqlite, Phase::Unchanged, _) => of_loop(sqlite::INTO[1]),
+        (Engine::Sqlite, ..) => of_loop(sqlite::INTO[0]),
     };
     Some(Place { face: None, batch, connections, program, ..place.clone() })
 }

@@ -28,8 +28,8 @@ const SINGLE: u64 = 2000;
 /// What is measured in one go.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// All phases of a loop on `SQLite`.
-    Loop(sqlite::Loop),
+    /// All phases of a loop on `SQLite`, into a file that holds so many groups.
+    Loop(sqlite::Loop, u64),
     /// All phases of the bare program on `PostgreSQL`, on so many connections.
     Program(u64),
     /// All phases of a server.
@@ -79,6 +79,8 @@ pub(crate) struct Run<'p> {
     pub(crate) postgres: Option<&'p Postgres>,
     pub(crate) samples: Samples,
     pub(crate) kept: Kept<'p>,
+    /// Files of loops that are kept, by loop and groups.
+    files: BTreeMap<(String, u64), sqlite::Filled>,
     /// Records a second with the server that does nothing.
     nothing: BTreeMap<(Face, u64, u64, Phase), f64>,
 }
@@ -96,6 +98,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Results> {
         postgres: postgres.as_ref(),
         samples: Samples::default(),
         kept: Kept::new(),
+        files: BTreeMap::new(),
         nothing: BTreeMap::new(),
     };
     let (mut latencies, mut rests) = (Vec::new(), Vec::new());
@@ -103,7 +106,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Results> {
     let started = Instant::now();
     for (place, (round, step)) in steps.iter().enumerate() {
         let done = match *step {
-            Step::Loop(way) => run.sqlite(way)?,
+            Step::Loop(way, stored) => run.sqlite(way, stored, u64::from(*round))?,
             Step::Program(connections) => run.database(connections)?,
             Step::Case(case) => run.case(&case, u64::from(*round))?,
             Step::Latency(engine, stored) => {
@@ -170,9 +173,6 @@ impl<'p> Run<'p> {
         let mut steps = Vec::new();
         for round in 0..options.rounds() {
             for engine in options.engines() {
-                if options.stored().contains(&0) && engine == Engine::Sqlite {
-                    steps.extend(sqlite::LOOPS.map(|way| (round, Step::Loop(way))));
-                }
                 steps.extend(self.cases(engine).into_iter().map(|step| (round, step)));
             }
         }
@@ -193,6 +193,10 @@ impl<'p> Run<'p> {
         let mut steps = Vec::new();
         for stored in options.stored() {
             let records = options.records(stored);
+            if engine == Engine::Sqlite {
+                let loops = if stored == 0 { &sqlite::LOOPS[..] } else { &sqlite::INTO };
+                steps.extend(loops.iter().map(|way| Step::Loop(*way, stored)));
+            }
             for connections in options.connections(stored) {
                 if engine == Engine::Postgres && stored == 0 {
                     steps.push(Step::Program(connections));
@@ -211,12 +215,17 @@ impl<'p> Run<'p> {
         steps
     }
 
-    fn sqlite(&mut self, way: sqlite::Loop) -> anyhow::Result<String> {
-        let records = self.options.records(0);
-        let took = way.measure(&self.options.shape, records)?;
+    fn sqlite(&mut self, way: sqlite::Loop, stored: u64, round: u64) -> anyhow::Result<String> {
+        let (records, shape) = (self.options.records(stored), &self.options.shape);
+        let kept = self.files.remove(&(way.name(), stored));
+        let mut file = kept.map_or_else(|| way.fill(shape, stored), Ok)?;
+        let took = way.measure(&mut file, shape, records, round)?;
+        if stored >= KEPT {
+            self.files.insert((way.name(), stored), file);
+        }
         let place = Place {
             engine: Engine::Sqlite,
-            stored: 0,
+            stored,
             batch: way.transaction,
             face: None,
             connections: 1,
@@ -248,8 +257,13 @@ impl<'p> Run<'p> {
     }
 
     fn add_raw(&mut self, place: &Place, records: u64, phases: &[Phase], took: &[Took]) -> String {
-        let mut said =
-            format!("{}, {} connections, {}:", place.engine.name(), place.connections, place.program);
+        let mut said = format!(
+            "{}, {} connections, {}, into {}:",
+            place.engine.name(),
+            place.connections,
+            place.program,
+            place.stored
+        );
         for (phase, took) in phases.iter().zip(took) {
             let [program, database] = took.busy;
             let busy = [program, Duration::ZERO, database];

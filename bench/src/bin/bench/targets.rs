@@ -70,7 +70,8 @@ impl Rows<'_> {
     }
 
     fn raw(&self, way: sqlite::Loop, phase: Phase) -> Option<f64> {
-        let is_it = |row: &&Row| row.place.program == way.name() && row.place.phase == phase;
+        let is_it =
+            |row: &&Row| (&row.place.program, row.place.phase, row.place.stored) == (&way.name(), phase, 0);
         Some(self.0.rows.iter().find(is_it)?.rate)
     }
 

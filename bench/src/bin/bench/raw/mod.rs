@@ -6,8 +6,8 @@ pub(crate) mod sqlite;
 
 use std::time::Duration;
 
-use crate::records::{Record, Shape, Version};
-use crate::requests::Phase;
+use crate::records::{Record, Version};
+use crate::requests::{Load, Phase};
 
 /// The phases that have a bare program. What moves and reads are worth without the rules of a tree is not a
 /// question that a bare program can answer.
@@ -22,12 +22,9 @@ pub(crate) struct Took {
     pub(crate) written: u64,
 }
 
-/// The records of a tenant as a phase sends them, in batches.
-pub(crate) fn batches(shape: &Shape, phase: Phase, records: u64, batch: u64) -> Vec<Vec<Record>> {
+/// The records of a load as a phase sends them, in batches.
+pub(crate) fn batches(load: &Load<'_>, phase: Phase) -> Vec<Vec<Record>> {
     let version = Version { is_changed: phase == Phase::Changed, ..Version::default() };
-    let starts = (0..records).step_by(usize::try_from(batch).unwrap_or(usize::MAX));
-    let one = |start: u64| {
-        (start..(start + batch).min(records)).map(|number| shape.record(number, records, version)).collect()
-    };
-    starts.map(one).collect()
+    let record = |number| load.shape.record(number, load.tree, version);
+    load.batches.iter().map(|[start, end]| (*start..*end).map(record).collect()).collect()
 }

@@ -14,6 +14,7 @@ use tokio_postgres::{Client, NoTls};
 
 use super::Took;
 use crate::records::{Record, Shape};
+use crate::requests::{Face, Load};
 use crate::usage;
 
 pub(crate) const NAME: &str = "select, compare a hash, COPY creates, unnest updates";
@@ -91,7 +92,7 @@ fn program(
         let client = connect(url).await;
         let mut done = Ok(());
         for phase in super::PHASES {
-            let batches = super::batches(shape, phase, records, batch);
+            let batches = super::batches(&Load::new(shape, Face::Groups, [0, records], batch), phase);
             barrier.wait();
             barrier.wait();
             if let (Ok(client), true) = (&client, done.is_ok()) {

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use tempfile::TempDir;
 
 use super::Took;
 use crate::records::{Record, Shape, mix};
-use crate::requests::Phase;
+use crate::requests::{Face, Load, Phase};
 use crate::usage;
 
 const TENANT: i64 = 1;
@@ -40,6 +41,22 @@ pub(crate) const LOOPS: [Loop; 5] = [
     Loop { way: Way::Insert, transaction: 16_000 },
 ];
 
+/// Those into a file that holds groups already. Four clients that wait for their answers can have so much in one commit.
+pub(crate) const INTO: [Loop; 2] =
+    [Loop { way: Way::Compare, transaction: 4000 }, Loop { way: Way::Covering, transaction: 4000 }];
+
+/// Records a transaction while a file is filled.
+const FILLING: u64 = 16_000;
+
+/// The file of a loop.
+pub(crate) struct Filled {
+    db: Connection,
+    stored: u64,
+    /// Records that phases have added.
+    added: u64,
+    _directory: TempDir,
+}
+
 impl Loop {
     pub(crate) fn name(self) -> String {
         let way = match self.way {
@@ -55,30 +72,53 @@ impl Loop {
         if self.way == Way::Insert { &super::PHASES[..1] } else { &super::PHASES }
     }
 
-    /// What the phases take, on a file of its own.
-    pub(crate) fn measure(self, shape: &Shape, records: u64) -> anyhow::Result<Vec<Took>> {
+    /// A file that holds so many groups.
+    pub(crate) fn fill(self, shape: &Shape, stored: u64) -> anyhow::Result<Filled> {
         let directory = tempfile::tempdir()?;
         let mut db = Connection::open(directory.path().join("raw.db"))?;
-        self.carry_out(&mut db, shape, records)
-    }
-
-    fn carry_out(self, db: &mut Connection, shape: &Shape, records: u64) -> anyhow::Result<Vec<Took>> {
         db.execute_batch(DURABLE)?;
         db.execute_batch(self.way.tables())?;
-        let phase = |(time, phase): (i64, &Phase)| {
-            let batches = super::batches(shape, *phase, records, self.transaction);
+        for batch in Load::new(shape, Face::Groups, [0, stored], FILLING).batches {
+            let batch = Load::new(shape, Face::Groups, [batch[0], batch[1] - batch[0]], FILLING);
+            self.carry_out(&mut db, &super::batches(&batch, Phase::First), 0)?;
+        }
+        Ok(Filled { db, stored, added: 0, _directory: directory })
+    }
+
+    /// What the phases take: so many new records, then those again, or as many of those that were stored.
+    pub(crate) fn measure(
+        self,
+        file: &mut Filled,
+        shape: &Shape,
+        records: u64,
+        round: u64,
+    ) -> anyhow::Result<Vec<Took>> {
+        let new = Load::new(shape, Face::Groups, [file.stored + file.added, records], self.transaction);
+        file.added += records;
+        let stored = match file.stored {
+            0 => new.clone(),
+            stored => new.clone().of_stored(stored, self.transaction, round),
+        };
+        let mut phase = |(time, phase): (i64, &Phase)| {
+            let load = if *phase == Phase::First { &new } else { &stored };
+            let batches = super::batches(load, *phase);
             let before = usage::own();
             let start = Instant::now();
-            for batch in &batches {
-                let transaction = db.transaction()?;
-                self.way.carry_out(&transaction, batch, time)?;
-                transaction.commit()?;
-            }
+            self.carry_out(&mut file.db, &batches, time)?;
             let lasted = start.elapsed();
             let used = usage::own().since(before);
             Ok(Took { lasted, busy: [used.busy, Duration::ZERO], written: used.written })
         };
-        (0..).zip(self.phases()).map(phase).collect()
+        (1..).zip(self.phases()).map(&mut phase).collect()
+    }
+
+    fn carry_out(self, db: &mut Connection, batches: &[Vec<Record>], time: i64) -> rusqlite::Result<()> {
+        for batch in batches {
+            let transaction = db.transaction()?;
+            self.way.carry_out(&transaction, batch, time)?;
+            transaction.commit()?;
+        }
+        Ok(())
     }
 }
 
@@ -217,13 +257,18 @@ mod tests {
     #[test]
     fn every_loop_stores_the_records() {
         let shape = Arguments::parse_from(["bench"]).shape;
-        for way in LOOPS {
-            let mut db = Connection::open_in_memory().unwrap();
-            way.carry_out(&mut db, &shape, 300).unwrap();
-            let version = Version { is_changed: way.way != Way::Insert, ..Version::default() };
-            for number in [0, 1, 100, 299] {
-                let record = shape.record(number, 300, version);
-                let stored: (String, String, String, Option<i64>) = db
+        for (way, stored) in LOOPS.map(|way| (way, 0)).into_iter().chain(INTO.map(|way| (way, 5000))) {
+            let mut file = way.fill(&shape, stored).unwrap();
+            assert_eq!(way.measure(&mut file, &shape, 300, 0).unwrap().len(), way.phases().len());
+            let is_changed = way.way != Way::Insert;
+            // Where groups were stored before, some of those change.
+            for (number, is_changed) in
+                [(0, is_changed), (100, is_changed), (stored + 299, is_changed && stored == 0)]
+            {
+                let version = Version { is_changed, ..Version::default() };
+                let record = shape.record(number, stored + 300, version);
+                let stored: (String, String, String, Option<i64>) = file
+                    .db
                     .query_row(
                         "SELECT name, description, url, parent FROM groups WHERE key = ?1",
                         [&record.key],
@@ -233,8 +278,8 @@ mod tests {
                 let expected = (record.name, record.description, record.url, record.parent.map(id));
                 assert_eq!(stored, expected, "{} of {number}", way.name());
             }
-            let count: i64 = db.query_row("SELECT count(*) FROM groups", (), |row| row.get(0)).unwrap();
-            assert_eq!(count, 300, "{}", way.name());
+            let count: i64 = file.db.query_row("SELECT count(*) FROM groups", (), |row| row.get(0)).unwrap();
+            assert_eq!(count, id(stored + 300), "{}", way.name());
         }
     }
 }
