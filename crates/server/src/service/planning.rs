@@ -20,11 +20,13 @@ impl Service {
         planned: &Mutex<Planned>,
     ) -> Result<Done, StoreError> {
         let mut planned = planned.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.renewed = None;
         let at = self.clock.now();
         let is_current = transaction.revision(batch.tenant)? == planned.revision() && !planned.has_other_ids;
         if !is_current && !is_on(Defect::LostUpdate) {
             self.renew(transaction, batch, begun, &mut planned)?;
         }
+        let planned = planned.renewed.as_deref().unwrap_or(&planned);
         let revision = match &planned.plan.writes[..] {
             [] => None,
             writes => Some(transaction.apply(batch.tenant, writes, at)?),
@@ -44,8 +46,7 @@ impl Service {
     ) -> Result<(), StoreError> {
         let still = planned.looked.as_ref().map(|looked| transaction.free_ids_if_still(batch.tenant, looked));
         let Some(free_ids) = still.transpose()?.flatten() else {
-            let renewed = self.plan(transaction, batch, begun)?;
-            planned.replace_by(renewed);
+            planned.renewed = Some(Box::new(self.plan(transaction, batch, begun)?));
             return Ok(());
         };
         if planned.plan.assigns_ids() {

@@ -71,17 +71,13 @@ pub(super) struct Planned {
     /// Whether it assigns ids that were not free yet when it was planned.
     pub(super) has_other_ids: bool,
     recorded: RecordedRun,
-    /// The one before it, for whoever waits to take apart: the writer has others to serve.
-    spent: Option<Box<Planned>>,
+    /// What takes its place in the attempt that is under way. Only in that one: it was made for what others of the same
+    /// transaction wrote, and they may be taken back. Kept here for whoever waits to take apart: the writer has others
+    /// to serve.
+    pub(super) renewed: Option<Box<Planned>>,
 }
 
 impl Planned {
-    /// It does not stand any more.
-    pub(super) fn replace_by(&mut self, renewed: Self) {
-        let spent = std::mem::replace(self, renewed);
-        self.spent = Some(Box::new(spent));
-    }
-
     /// The revision that it was planned on.
     pub(super) const fn revision(&self) -> i64 {
         self.recorded.run.revision
@@ -163,7 +159,7 @@ impl Begun {
             omitted,
         };
         let recorded = RecordedRun { run, failures: text };
-        Planned { plan, looked, has_other_ids: false, recorded, spent: None }
+        Planned { plan, looked, has_other_ids: false, recorded, renewed: None }
     }
 }
 

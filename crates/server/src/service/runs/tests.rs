@@ -2,7 +2,11 @@
 
 use std::sync::atomic::{AtomicI64, AtomicUsize};
 
-use directory::{Clock, Directive, LookupKey, Name, ReferenceKey};
+use directory::write::Content;
+use directory::{
+    Clock, Directive, ExternalReference, GroupId, IdOrigin, LookupKey, Name, RecordResult, ReferenceKey,
+    Source, Write,
+};
 use store::{Done as Told, Options, Purpose, ReadJob, Store, WriteJob};
 
 use super::*;
@@ -85,23 +89,11 @@ impl World {
     /// Sends a batch that creates a group, or is only planned, with failures of so many bytes.
     fn send(&self, key: &str, execution: Execution, bytes: usize) -> Result<RunId, StoreError> {
         self.now.fetch_add(1, Ordering::SeqCst);
-        let directive = |key: &str| Directive {
-            name: Some(Name::from_stored("n")),
-            ..Directive::new(LookupKey::Key(ReferenceKey::from_stored(key)))
-        };
         let mut records = vec![Ok(directive(key))];
         // Twice the same key: both fail.
         records.extend((bytes > 0).then(|| [Ok(directive("x")), Ok(directive("x"))]).into_iter().flatten());
         let batch = Arc::new(Batch::new(self.tenant, records).unwrap());
-        let failures = move |_: &Outcome| Failures { text: vec![b' '; bytes], omitted: 0 };
-        let caller = Caller {
-            key_id: "k".into(),
-            face: "groups",
-            operation: "batch-upsert",
-            show: Show::Outcome,
-            failures: Box::new(failures),
-        };
-        self.service.carry_out(&batch, execution, caller).map(|executed| executed.run.id)
+        self.service.carry_out(&batch, execution, caller(bytes)).map(|executed| executed.run.id)
     }
 
     fn rehearse(&self, bytes: usize) -> RunId {
@@ -143,6 +135,23 @@ impl World {
         while self.service.ledger.flushing.load(Ordering::SeqCst) {
             std::thread::yield_now();
         }
+    }
+}
+
+fn directive(key: &str) -> Directive {
+    let name = Some(Name::from_stored("n"));
+    Directive { name, ..Directive::new(LookupKey::Key(ReferenceKey::from_stored(key))) }
+}
+
+/// Somebody who keeps failures of so many bytes.
+fn caller(bytes: usize) -> Caller {
+    let failures = move |_: &Outcome| Failures { text: vec![b' '; bytes], omitted: 0 };
+    Caller {
+        key_id: "k".into(),
+        face: "groups",
+        operation: "batch-upsert",
+        show: Show::Outcome,
+        failures: Box::new(failures),
     }
 }
 
@@ -317,4 +326,46 @@ fn a_run_that_is_seen_twice_is_listed_once() {
     // Behind the end of the stored page there may be others between.
     assert_eq!(page(&[1], &[4, 3], Some(3), 9), (vec![4, 3], Some(id(3))));
     assert_eq!(page(&[3], &[], Some(2), 9), (vec![3], Some(id(2))));
+}
+
+/// A group with this key comes in between.
+fn create(key: &str) -> Write {
+    let reference = ExternalReference { source: Source::unnamed(), key: ReferenceKey::from_stored(key) };
+    let name = Name::from_stored("of somebody else");
+    Write::Create {
+        id: GroupId::new(1000).unwrap(),
+        id_origin: IdOrigin::Given,
+        references: vec![reference],
+        content: Content { name, description: None, parent: None, photo_url: None, details: None },
+        values: Vec::new(),
+        addresses: Vec::new(),
+    }
+}
+
+#[test]
+fn a_plan_for_what_was_taken_back_is_not_taken_for_what_came_instead() {
+    let world = World::new();
+    world.write("a").unwrap();
+    let (service, tenant) = (Arc::clone(&world.service), world.tenant);
+    let batch = Arc::new(Batch::new(tenant, vec![Ok(directive("b"))]).unwrap());
+    let begun = service.begin(caller(0), &batch, Execution::Apply, None).unwrap();
+    let planned = Arc::new(Mutex::new(service.plan_first(&batch, &begun).unwrap().0));
+    let attempt = |before: Write, is_taken_back: bool| {
+        let (service, batch) = (Arc::clone(&service), Arc::clone(&batch));
+        let (begun, planned) = (Arc::clone(&begun), Arc::clone(&planned));
+        let told = Arc::new(Mutex::new(None));
+        let tell = Arc::clone(&told);
+        let written = store::write_for(&*world.service.store, Turn::Of(tenant), move |tx| {
+            tx.apply(tenant, std::slice::from_ref(&before), Timestamp(1))?;
+            let done = service.take_turn(tx, &batch, &begun, &planned)?;
+            *tell.lock().unwrap() = Some(done.outcome.records[0].result.clone());
+            if is_taken_back { Err(StoreError::Conflict("on purpose".to_owned())) } else { Ok(()) }
+        });
+        assert_eq!(written.is_err(), is_taken_back);
+        told.lock().unwrap().take().unwrap()
+    };
+    let updated = attempt(create("b"), true);
+    assert!(matches!(updated, RecordResult::Updated { .. }), "{updated:?}");
+    let created = attempt(create("c"), false);
+    assert!(matches!(created, RecordResult::Created { .. }), "{created:?}");
 }
