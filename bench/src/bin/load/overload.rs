@@ -14,8 +14,9 @@ use rosterd_bench::wire::{self, Batch, Lines};
 
 /// Records of the batches that overload the server.
 const RECORDS: usize = 1000;
-/// Batches that take turns, each of groups of its own.
-const BATCHES: usize = 8;
+/// Batches that take turns, each of groups of its own. More than clients look for the peak: of two batches of the same
+/// groups that are under way the later one is planned again in its turn.
+const BATCHES: usize = 64;
 const TIMES: f64 = 10.0;
 /// Clients that look for the peak: not as many as would be refused.
 const CLIENTS: [u64; 3] = [8, 16, 32];
@@ -38,7 +39,7 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<()> {
     let lines = Lines::to(program.address);
 
     // Every group is there before anything is measured.
-    press(lines.clone(), 1, Duration::from_secs(2), Arc::clone(&heavy)).await;
+    press(lines.clone(), CLIENTS[0], LOOK, Arc::clone(&heavy)).await;
     let before_it = look_for_peak(&mut out, &lines, &heavy).await?;
     let quiet = others.watch(LOOK).await;
     let half = send(lines.clone(), before_it / 2.0, LOOK, Arc::clone(&heavy)).await;
