@@ -58,8 +58,11 @@ impl ReferenceKey {
     /// Two keys with one folded form are "similar" (rules §1), never equal.
     pub fn folded(&self) -> String {
         if self.0.is_ascii() {
-            let visible = self.0.bytes().filter(|byte| !byte.is_ascii_whitespace());
-            return visible.map(|byte| char::from(byte.to_ascii_lowercase())).collect();
+            let mut folded = self.0.to_ascii_lowercase();
+            if folded.bytes().any(|byte| byte.is_ascii_whitespace()) {
+                folded.retain(|character| !character.is_ascii_whitespace());
+            }
+            return folded;
         }
         // NFKC after folding as well: folding can bring back forms that NFKC unites.
         let folded = self.0.nfkc().default_case_fold().nfkc();
