@@ -1,6 +1,8 @@
 //! What a plan must look at, and what was seen.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use crate::batch::{Batch, Intent, Reach, key_of};
 use crate::clock::IdSource;

@@ -2,7 +2,7 @@
 //! hold then, and which entries fail. Judged on the state that all good entries lead to, so that their order
 //! does not matter, but for assigned ids and for which of too many are left out.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::diff::change;
 use crate::directive::{AddressDirective, AddressKey, AddressPatch, Patch};

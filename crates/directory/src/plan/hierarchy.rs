@@ -4,7 +4,7 @@
 //! together, their parent changes are taken back, and the next round looks again. So the order of the
 //! records cannot matter. Stored groups form a forest, hence every cycle holds a parent change.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::resolve::{Resolution, Target};
 use crate::batch::{Batch, key_of};

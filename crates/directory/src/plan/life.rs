@@ -1,7 +1,7 @@
 //! Archiving and restoring. As with moves, everything is judged on the state after the whole batch, and a
 //! record that fails takes its change back, which can fail others: the order of the records cannot matter.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::Plan;
 use super::resolve::{Resolution, Target, resolve};

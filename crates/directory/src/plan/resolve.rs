@@ -1,7 +1,9 @@
 //! Which stored group each record means, and what can be said about it without the tree:
 //! classes 1–6 of the order of checks (rules §6).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::addresses;
 use super::values::{self, Judged};

@@ -1,7 +1,9 @@
 //! What becomes of a group's values of attributes (contract 2 §5). Each entry is judged against the definition of
 //! its attribute and what the group has; one that asks for what is stored writes nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::diff::change;
 use super::resolve::Target;

@@ -88,7 +88,7 @@ fn counted(desk: &Desk) {
         };
         let mut seen = Snapshot::default();
         desk.read(|reader| reader.load_hierarchy(tenant, &needs, &mut seen));
-        let counts = |numbers: &[i64], found: &std::collections::HashMap<_, usize>| {
+        let counts = |numbers: &[i64], found: &foldhash::HashMap<_, usize>| {
             numbers.iter().map(|number| found[&id(*number)]).collect::<Vec<_>>()
         };
         (counts(children, &seen.children), counts(descendants, &seen.descendants))

@@ -1,6 +1,6 @@
 //! Addresses of groups.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use directory::model::{Choice, Country, Gender, Line, Lines, Notes};
 use directory::{

@@ -1,11 +1,12 @@
 //! The looks of a plan: [`Needs`] and [`HierarchyNeeds`] answered, each in as few round trips as can be.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use directory::{
     AddressId, Ancestor, ExternalReference, Failure as PlanFailure, GroupId, HierarchyNeeds, LookupKey,
     Needs, Plain, ReferenceKey, Snapshot, TenantId,
 };
+use foldhash::{HashMap, HashMapExt as _};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 

@@ -171,7 +171,11 @@ pub fn told(desk: &Desk, tenant: TenantId) -> String {
             told.push(format!("{:?}", reader.list(tenant, &Filter { life, ..Filter::default() }, page)?));
         }
         for text in ["A", "a", "B", "x", "X", "Y", "strasse", "Stra\u{DF}e"] {
-            let needs = Needs { keys: vec![key(text)], own_keys: [key(text)].into(), ..Needs::default() };
+            let needs = Needs {
+                keys: vec![key(text)],
+                own_keys: [key(text)].into_iter().collect(),
+                ..Needs::default()
+            };
             let seen = reader.load(tenant, &needs)?;
             told.push(format!(
                 "{text} {:?} {:?} {:?}",
