@@ -1,5 +1,6 @@
 //! Moving what is committed from the log into the data file, beside the writer and not in its way.
 
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use crate::StoreError;
 const BUSY_BACKLOG: i64 = 1024;
 /// Frames of a log that is too long: 256 MiB. It only starts anew when the writer pauses.
 const LONG_LOG: i64 = 64 * 1024;
+/// Bytes of the file of such a log.
+const LONG_FILE: u64 = 256 << 20;
 /// How much longer it may get before the next attempt, if readers kept the last one from working.
 const RETRY_AFTER: i64 = 16 * 1024;
 /// How long the writer is made to pause for that at most.
@@ -136,6 +139,8 @@ pub(super) struct Rounds {
 /// The log, counted in frames.
 #[derive(Debug, Clone, Copy)]
 struct Log {
+    /// Somebody was in the way.
+    blocked: bool,
     frames: i64,
     moved: i64,
 }
@@ -191,8 +196,8 @@ impl Rounds {
         match self.checkpoint("PASSIVE") {
             Some(log) if log.backlog() > 0 => false,
             Some(log) => {
-                if log.frames >= LONG_LOG {
-                    self.restart();
+                if log.frames >= LONG_LOG || self.has_long_file() {
+                    self.shorten();
                 }
                 true
             }
@@ -200,25 +205,42 @@ impl Rounds {
         }
     }
 
-    /// Starts the log anew. A log that is written without a pause never does so by itself.
+    /// Starts the log anew. A log that is written without a pause never does so by itself. Its file stays as long as
+    /// it is and is written again from its beginning: while a file system takes back 256 MiB, nobody could write.
     fn restart(&mut self) {
         // What came in meanwhile: the less is left, the shorter the pause.
         self.checkpoint("PASSIVE");
-        self.signal.pause(true);
-        let log = self.truncate(PAUSE);
-        self.signal.pause(false);
+        let log = self.while_writer_pauses("RESTART");
         self.restart_at = match log {
-            Some(log) if log.frames > 0 => log.frames + RETRY_AFTER,
+            Some(log) if log.blocked => log.frames + RETRY_AFTER,
             _ => LONG_LOG,
         };
     }
 
-    fn truncate(&mut self, patience: Duration) -> Option<Log> {
-        if let Err(error) = self.db.busy_timeout(patience) {
+    /// Gives the room of a long log back, where nobody writes.
+    fn shorten(&self) {
+        self.while_writer_pauses("TRUNCATE");
+    }
+
+    fn while_writer_pauses(&self, mode: &str) -> Option<Log> {
+        self.signal.pause(true);
+        let log = self.patiently(mode);
+        self.signal.pause(false);
+        log
+    }
+
+    fn has_long_file(&self) -> bool {
+        let length = |file: &str| Path::new(&format!("{file}-wal")).metadata().map(|file| file.len());
+        self.db.path().and_then(|file| length(file).ok()).is_some_and(|length| length >= LONG_FILE)
+    }
+
+    /// Waits for who is in the way, for a while.
+    fn patiently(&self, mode: &str) -> Option<Log> {
+        if let Err(error) = self.db.busy_timeout(PAUSE) {
             tracing::warn!(%error, "the log cannot be started anew");
             return None;
         }
-        self.checkpoint("TRUNCATE")
+        self.checkpoint(mode)
     }
 
     /// What is left in the log goes into the data file; unless the disk failed: then what was read from
@@ -231,14 +253,14 @@ impl Rounds {
                 tracing::error!(%error, "the log may be read at closing");
             }
         } else {
-            self.truncate(PAUSE);
+            self.patiently("TRUNCATE");
         }
     }
 
-    fn checkpoint(&mut self, mode: &str) -> Option<Log> {
+    fn checkpoint(&self, mode: &str) -> Option<Log> {
         self.health.check().ok()?;
         let log = self.db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), (), |row| {
-            Ok(Log { frames: row.get(1)?, moved: row.get(2)? })
+            Ok(Log { blocked: row.get(0)?, frames: row.get(1)?, moved: row.get(2)? })
         });
         match log.map_err(StoreError::from) {
             Ok(log) => Some(log),

@@ -31,10 +31,30 @@ fn a_long_log_starts_anew_while_the_writer_pauses() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut rounds, writer) = rounds(directory.path());
     fill(&writer);
-    assert!(log_bytes(directory.path()) > 5 << 20);
+    let before = log_bytes(directory.path());
+    assert!(before > 5 << 20);
     rounds.keep_up();
-    assert_eq!(log_bytes(directory.path()), 0);
     assert_eq!(rounds.restart_at, LONG_LOG);
+    fill(&writer);
+    let after = log_bytes(directory.path());
+    assert!(before <= after && after < before + (1 << 20), "{before} {after}: written from its beginning");
+}
+
+#[test]
+fn the_file_of_a_long_log_gets_short_where_nobody_writes() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut rounds, writer) = rounds(directory.path());
+    fill(&writer);
+    rounds.keep_up();
+    fill(&writer);
+    assert!(rounds.settle());
+    assert!(log_bytes(directory.path()) > 5 << 20, "not worth it");
+    let log = std::fs::OpenOptions::new().write(true).open(directory.path().join("rosterd.db-wal"));
+    log.and_then(|log| log.set_len(LONG_FILE)).expect("long");
+    assert!(rounds.settle());
+    assert_eq!(log_bytes(directory.path()), 0);
+    fill(&writer);
+    assert!(rounds.settle());
 }
 
 #[test]
