@@ -71,11 +71,15 @@ impl Lines {
         waited.unwrap_or_else(PoisonError::into_inner).next()
     }
 
-    /// The next job, if one waits that may come now.
-    pub(super) fn next_if(&self, may_come: impl FnOnce(Turn) -> bool) -> Option<(Turn, Queued)> {
+    /// The next job, if one waits that may come now: of who has had the least so far, the first one of these.
+    pub(super) fn next_if(
+        &self,
+        had: impl Fn(Turn) -> usize,
+        may_come: impl FnOnce(Turn) -> bool,
+    ) -> Option<(Turn, Queued)> {
         let mut state = lock(&self.state);
-        let turn = *state.turns.front()?;
-        if may_come(turn) { state.next() } else { None }
+        let (place, turn) = state.turns.iter().copied().enumerate().min_by_key(|(_, turn)| had(*turn))?;
+        if may_come(turn) { state.take(place) } else { None }
     }
 
     /// Nothing more may come. What waits is still served.
@@ -98,7 +102,12 @@ impl Lines {
 
 impl State {
     fn next(&mut self) -> Option<(Turn, Queued)> {
-        let turn = self.turns.pop_front()?;
+        self.take(0)
+    }
+
+    /// The first job of the line at this place in the order.
+    fn take(&mut self, place: usize) -> Option<(Turn, Queued)> {
+        let turn = self.turns.remove(place)?;
         let line = self.lines.get_mut(&turn)?;
         let job = line.pop_front()?;
         if line.is_empty() {

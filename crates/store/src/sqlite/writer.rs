@@ -1,7 +1,7 @@
 //! The one writer: lines before it, a thread, and group commit.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -162,8 +162,8 @@ struct Group {
     members: Vec<Member>,
     records: usize,
     wrote: bool,
-    /// Whose turns it had.
-    turns: HashSet<Turn>,
+    /// Whose turns it had, and how much each has had: one for a job, and one for each group written.
+    turns: HashMap<Turn, usize>,
     /// Whether each job has a savepoint.
     apart: bool,
     /// Why nothing of the transaction can be kept.
@@ -189,7 +189,7 @@ struct Ran {
 impl Group {
     /// Whether the next one may come along, whose turn it is.
     fn has_room(&self, turn: Turn) -> bool {
-        let had_one = self.turns.contains(&turn);
+        let had_one = self.turns.contains_key(&turn);
         let most = if self.turns.len() > 1 && had_one { MOST_OF_SEVERAL } else { MOST_RECORDS };
         self.members.len() < MOST_JOBS && self.records < most
     }
@@ -222,7 +222,7 @@ impl Turns {
     /// One transaction of what waits, if anything does, and its end told. Whether something waited.
     #[cfg(any(test, feature = "testing"))]
     pub(super) fn step(&self) -> bool {
-        let first = self.lines.next_if(|_| true);
+        let first = self.lines.next_if(|_| 0, |_| true);
         first.map(|first| self.serve(first)).is_some()
     }
 
@@ -247,12 +247,20 @@ impl Turns {
         let mut next = Some(first);
         while let Some((turn, Queued { job, ticket })) = next {
             observed::taken();
-            group.turns.insert(turn);
+            let before = group.records;
             group.members.push(Member { job, ticket, fate: Ok(()) });
             self.run_last(&mut group);
-            next = if group.lost.is_none() { self.lines.next_if(|turn| group.has_room(turn)) } else { None };
+            *group.turns.entry(turn).or_default() += 1 + group.records.saturating_sub(before);
+            next = if group.lost.is_none() { self.next_of(&group) } else { None };
         }
         self.end(group)
+    }
+
+    /// The next job of this transaction: of who has had the least of it. Who sends small jobs beside somebody with large
+    /// ones would otherwise have only as many of them done.
+    fn next_of(&self, group: &Group) -> Option<(Turn, Queued)> {
+        let had = |turn| group.turns.get(&turn).copied().unwrap_or(0);
+        self.lines.next_if(had, |turn| group.has_room(turn))
     }
 
     /// Nothing has an outcome before the transaction has begun.

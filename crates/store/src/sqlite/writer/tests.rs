@@ -46,7 +46,7 @@ impl Bench {
         }
         assert!(self.turns.step());
         // Jobs that did not get a turn are told so when they are dropped.
-        while self.turns.lines.next_if(|_| true).is_some() {}
+        while self.turns.lines.next_if(|_| 0, |_| true).is_some() {}
         let mut fates: Vec<_> = (0..count).map(|_| told.recv().expect("told")).collect();
         fates.sort_by_key(|(number, _)| *number);
         fates.into_iter().map(|(_, fate)| fate).collect()
@@ -179,6 +179,27 @@ fn who_comes_with_one_job_does_not_wait_for_all_of_somebody_with_many() {
     assert_eq!(fates, [(1, Ok(())), (1_000_000, Ok(()))], "both are told, and the others wait");
     assert!(bench.turns.step() && !bench.turns.step());
     assert_eq!(told.try_iter().count(), 2, "alone, somebody has what is waiting");
+}
+
+#[test]
+fn small_jobs_are_not_counted_against_large_ones() {
+    let bench = Bench::new();
+    let (large, small) = (Turn::Of(TENANT), Turn::Of(TenantId(2)));
+    let (tell, told) = channel();
+    let join = |turn: Turn, ids: std::ops::Range<i64>| {
+        let (tell, first) = (tell.clone(), ids.start);
+        let done: Done = Box::new(move |fate| tell.send((first, fate)).expect("the test waits"));
+        assert!(bench.turns.lines.join(turn, Queued { job: add(ids), ticket: Ticket(Some(done)) }).is_ok());
+    };
+    for number in 0..3 {
+        join(large, 1 + number * 100..1 + (number + 1) * 100);
+    }
+    for number in 1..=5 {
+        join(small, number * 1_000_000..number * 1_000_000 + 1);
+    }
+    assert!(bench.turns.step());
+    let order: Vec<_> = told.try_iter().map(|(first, _)| first).collect();
+    assert_eq!(order, [1, 1_000_000, 2_000_000, 3_000_000, 4_000_000, 5_000_000, 101, 201]);
 }
 
 #[test]
