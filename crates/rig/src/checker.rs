@@ -105,7 +105,7 @@ impl Checker {
             match (run, attempt.answer) {
                 (Some(run), None) => {
                     if attempt.is_refused {
-                        tally.wrong(format!("{} was refused, and done", attempt.name()));
+                        tally.wrong(format!("{} was refused or not sent whole, and done", attempt.name()));
                     } else {
                         tally.silent_done += 1;
                     }

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::history::Reply;
-use crate::workload::Asked;
+use crate::workload::{Asked, Write};
 
 /// Whoever waits longer for an answer hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -76,13 +76,7 @@ impl Connection {
         idempotency_key: Option<&str>,
         body: Option<&str>,
     ) -> io::Result<Reply> {
-        let mut head = format!(
-            "{method} {target} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n",
-            self.address, self.key
-        );
-        if let Some(key) = idempotency_key {
-            let _ = write!(head, "idempotency-key: {key}\r\n");
-        }
+        let mut head = self.head(method, target, idempotency_key);
         if let Some(body) = body {
             let _ = write!(head, "content-type: application/json\r\ncontent-length: {}\r\n", body.len());
         }
@@ -98,7 +92,44 @@ impl Connection {
         Ok(answer.reply)
     }
 
-    fn connect(&self) -> io::Result<BufReader<TcpStream>> {
+    /// The bytes of a request that writes, its head and its body, for whoever sends them himself; the body in
+    /// chunks of these sizes, one after the other, unless there are none.
+    pub fn parts(&self, write: &Write, chunks: &[usize]) -> [Vec<u8>; 2] {
+        let mut head = self.head("POST", write.call.target(), write.key.as_deref());
+        head.push_str("content-type: application/json\r\n");
+        if chunks.is_empty() {
+            let _ = write!(head, "content-length: {}\r\n\r\n", write.body.len());
+            return [head.into_bytes(), write.body.clone().into_bytes()];
+        }
+        head.push_str("transfer-encoding: chunked\r\n\r\n");
+        let (mut body, mut rest) = (Vec::new(), write.body.as_bytes());
+        for most in chunks.iter().cycle() {
+            let (chunk, behind) = rest.split_at(rest.len().min(*most));
+            body.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            body.extend_from_slice(chunk);
+            body.extend_from_slice(b"\r\n");
+            if chunk.is_empty() {
+                break;
+            }
+            rest = behind;
+        }
+        [head.into_bytes(), body]
+    }
+
+    /// What every request begins with.
+    fn head(&self, method: &str, target: &str, idempotency_key: Option<&str>) -> String {
+        let mut head = format!(
+            "{method} {target} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n",
+            self.address, self.key
+        );
+        if let Some(key) = idempotency_key {
+            let _ = write!(head, "idempotency-key: {key}\r\n");
+        }
+        head
+    }
+
+    /// A stream to the server, for whoever sends and reads himself.
+    pub fn connect(&self) -> io::Result<BufReader<TcpStream>> {
         let stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -108,7 +139,7 @@ impl Connection {
 }
 
 /// One answer, whole.
-fn read_answer(stream: &mut BufReader<TcpStream>) -> io::Result<Answer> {
+pub fn read_answer(stream: &mut BufReader<TcpStream>) -> io::Result<Answer> {
     let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
     let garbled = || io::Error::from(io::ErrorKind::InvalidData);
     let (mut line, mut length) = (String::new(), 0);

@@ -27,6 +27,8 @@ pub enum Fate {
     Refused(String),
     /// Maybe it was done: nothing came back, or that nobody knows.
     Silent(String),
+    /// Only a part of it was sent: it cannot have been done.
+    Fragment(String),
     /// It was answered as nothing should be.
     Strange(String),
 }

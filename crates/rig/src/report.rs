@@ -23,9 +23,20 @@ pub(crate) struct Report {
     pub(crate) failed: Option<String>,
     /// What else there is to say.
     pub(crate) remarks: Vec<String>,
+    /// How much there was of something.
+    #[serde(default)]
+    pub(crate) counts: Vec<Count>,
     /// How long something took, each time.
     pub(crate) times: Vec<Times>,
     pub(crate) seconds: u64,
+}
+
+/// How much there was of something.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Count {
+    pub(crate) what: String,
+    pub(crate) number: u64,
 }
 
 /// How long the same thing took, each time.
@@ -44,6 +55,31 @@ impl Report {
         match self.times.iter_mut().find(|times| times.what == what) {
             Some(times) => times.each.push(millis),
             None => self.times.push(Times { what: what.to_owned(), each: vec![millis] }),
+        }
+    }
+
+    /// Counts so many of something more.
+    pub(crate) fn count(&mut self, what: &str, number: usize) {
+        let number = number as u64;
+        match self.counts.iter_mut().find(|count| count.what == what) {
+            Some(count) => count.number += number,
+            None => self.counts.push(Count { what: what.to_owned(), number }),
+        }
+    }
+
+    /// Adds what another part of the same rig came to.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.tally += other.tally;
+        for count in other.counts {
+            self.count(&count.what, usize::try_from(count.number).unwrap_or(usize::MAX));
+        }
+        for times in other.times {
+            for millis in times.each {
+                self.took(&times.what, Duration::from_millis(millis));
+            }
+        }
+        for remark in other.remarks {
+            self.remark(remark);
         }
     }
 
@@ -70,8 +106,9 @@ impl Report {
         });
         let skipped = self.skipped.iter().map(|why| format!("SKIPPED: {why}"));
         let failed = self.failed.iter().map(|why| format!("FAILED: {why}"));
-        let all: Vec<String> =
-            skipped.chain(failed).chain(self.remarks.iter().cloned()).chain(times).collect();
+        let counts = self.counts.iter().map(|count| format!("{} {}", count.number, count.what));
+        let remarks = self.remarks.iter().cloned();
+        let all: Vec<String> = skipped.chain(failed).chain(remarks).chain(counts).chain(times).collect();
         all.join("\n")
     }
 }

@@ -1,8 +1,11 @@
 //! What can happen to a server.
 
 mod backups;
+mod calm;
 mod crashes;
+mod cuts;
 mod disks;
+mod places;
 mod postgres;
 mod power;
 mod signals;
@@ -39,7 +42,9 @@ pub(crate) struct Rig {
 }
 
 /// All of them.
-pub(crate) const RIGS: [Rig; 12] = [
+pub(crate) const RIGS: [Rig; 14] = [
+    Rig { name: "calm", about: "nothing but many clients, on both engines", rounds: 4, run: calm::calm },
+    Rig { name: "cut", about: "clients that go away at any moment", rounds: 4, run: cuts::cut },
     Rig { name: "kill", about: "kill -9 at any moment", rounds: 25, run: crashes::kill },
     Rig {
         name: "power-cut",

@@ -15,9 +15,6 @@ use rig::{Checker, Connection, Random, Tally};
 
 use crate::server::{LOOK_AGAIN, PATIENCE, Server};
 
-/// Clients at the same time.
-const CLIENTS: usize = 4;
-
 /// Where the data lies.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
@@ -36,12 +33,24 @@ pub(crate) struct Start {
     pub(crate) environment: Vec<(&'static str, OsString)>,
     /// So many of them.
     pub(crate) servers: usize,
+    /// So many clients at the same time.
+    pub(crate) clients: usize,
+    /// So many connections of each client to each server, which it uses in turn.
+    pub(crate) connections: usize,
 }
 
 impl Start {
     pub(crate) fn in_folder(program: &Path, data: PathBuf) -> Self {
         let place = Place::Folder(data);
-        Self { program: program.to_owned(), place, options: Vec::new(), environment: Vec::new(), servers: 1 }
+        Self {
+            program: program.to_owned(),
+            place,
+            options: Vec::new(),
+            environment: Vec::new(),
+            servers: 1,
+            clients: 4,
+            connections: 1,
+        }
     }
 
     /// A command of the program on this data.
@@ -90,7 +99,7 @@ impl Scene {
             let workload = Workload::new(format!("c{number}"), random.next(), shape);
             Client::new(workload, Vec::new())
         };
-        let clients = (0..CLIENTS).map(client).collect();
+        let clients = (0..start.clients).map(client).collect();
         let (checker, survey) = (Checker::new(), Survey::default());
         let course = Course::default();
         let mut scene = Self { start, servers, key, course, clients, checker, survey, back: Back::News };
@@ -105,6 +114,7 @@ impl Scene {
 
     fn reconnect(&mut self) {
         let addresses: Vec<_> = self.servers.iter().map(|server| server.address).collect();
+        let addresses = addresses.repeat(self.start.connections);
         for client in &mut self.clients {
             client.reconnect(addresses.iter().map(|address| Connection::new(*address, &self.key)).collect());
         }

@@ -306,6 +306,21 @@ fn what_was_refused_is_not_done() {
 }
 
 #[test]
+fn a_part_of_a_request_does_nothing() {
+    let cut = |operation: &mut Operation| operation.fate = Fate::Fragment("Body, Reset".to_owned());
+    told(|operations| cut(&mut operations[0]), [0, 0, 1]);
+    // Sent again whole, it is done then; it would be told of an earlier answer had the part been done.
+    for (is_replay, wrong) in [(false, 0), (true, 1)] {
+        let again = |operations: &mut Vec<Operation>| {
+            operations.insert(0, operations[0].clone());
+            cut(&mut operations[0]);
+            reply(&mut operations[1]).is_replay = is_replay;
+        };
+        told(again, [0, 0, wrong]);
+    }
+}
+
+#[test]
 fn a_run_that_nobody_asked_for_is_found() {
     told(|operations| drop(operations.remove(2)), [0, 0, 1]);
     told(|operations| drop(operations.remove(5)), [0, 0, 1]);

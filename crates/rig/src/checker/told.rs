@@ -14,7 +14,7 @@ pub(super) struct Attempt<'a> {
     /// When it was first answered.
     pub(super) ended: Option<u64>,
     pub(super) answer: Option<&'a Reply>,
-    /// Every time it was refused.
+    /// Every time it was refused, or not sent whole.
     pub(super) is_refused: bool,
 }
 
@@ -124,6 +124,14 @@ impl<'a> Told<'a> {
         if answers.iter().filter(|reply| !reply.is_replay).count() > 1 {
             self.tally.wrong(format!("{} was done twice", attempt.name()));
         }
+        let is_source = |fate: &Fate| match fate {
+            Fate::Answered(reply) => !reply.is_replay,
+            Fate::Silent(_) | Fate::Strange(_) => true,
+            Fate::Refused(_) | Fate::Fragment(_) => false,
+        };
+        if !answers.is_empty() && !operations.iter().any(|(_, operation)| is_source(&operation.fate)) {
+            self.tally.wrong(format!("{} was done before it was sent whole", attempt.name()));
+        }
         self.attempts.push(attempt);
     }
 
@@ -149,7 +157,7 @@ fn answers<'a, 'o>(
     })
 }
 
-/// Its effect lies between the moment at which it was first sent and the one at which it was first answered.
+/// Its effect lies between the moment at which it was first sent whole and the one at which it was first answered.
 fn together<'a>(operations: &[(&'a Write, &'a Operation)]) -> Attempt<'a> {
     let (write, first) = operations[0];
     let answered = operations.iter().filter_map(|(_, operation)| match &operation.fate {
@@ -157,11 +165,14 @@ fn together<'a>(operations: &[(&'a Write, &'a Operation)]) -> Attempt<'a> {
         _ => None,
     });
     let earliest = answered.min_by_key(|(ended, _)| *ended);
+    let whole = operations.iter().filter(|(_, operation)| !matches!(operation.fate, Fate::Fragment(_)));
     Attempt {
         write,
-        began: operations.iter().map(|(_, operation)| operation.began).min().unwrap_or(first.began),
+        began: whole.map(|(_, operation)| operation.began).min().unwrap_or(first.began),
         ended: earliest.map(|(ended, _)| ended),
         answer: earliest.map(|(_, reply)| reply),
-        is_refused: operations.iter().all(|(_, operation)| matches!(operation.fate, Fate::Refused(_))),
+        is_refused: operations
+            .iter()
+            .all(|(_, operation)| matches!(operation.fate, Fate::Refused(_) | Fate::Fragment(_))),
     }
 }

@@ -74,7 +74,7 @@ fn refusals(history: &[Operation]) -> Vec<String> {
         .iter()
         .filter_map(|operation| match &operation.fate {
             Fate::Refused(said) | Fate::Silent(said) => Some(said.clone()),
-            Fate::Answered(_) | Fate::Strange(_) => None,
+            Fate::Answered(_) | Fate::Fragment(_) | Fate::Strange(_) => None,
         })
         .collect();
     said.sort();
@@ -86,7 +86,7 @@ fn no_acknowledgement_after_a_failure(history: &[Operation], report: &mut Report
     let failed = |operation: &&Operation| match &operation.fate {
         Fate::Silent(_) => true,
         Fate::Refused(said) => said.contains("UNAVAILABLE"),
-        Fate::Answered(_) | Fate::Strange(_) => false,
+        Fate::Answered(_) | Fate::Fragment(_) | Fate::Strange(_) => false,
     };
     let Some(first) = history.iter().filter(failed).map(|operation| operation.ended).min() else { return };
     for operation in history.iter().filter(|operation| operation.began > first && is_done_now(operation)) {

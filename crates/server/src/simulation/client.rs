@@ -128,6 +128,7 @@ impl Client {
             Fate::Answered(_) => "answered",
             Fate::Refused(_) => "refused",
             Fate::Silent(_) => "silent",
+            Fate::Fragment(_) => "fragment",
             Fate::Strange(_) => "strange",
         });
         fate
