@@ -43,8 +43,8 @@ pub(crate) struct Rig {
 
 /// All of them.
 pub(crate) const RIGS: [Rig; 14] = [
-    Rig { name: "calm", about: "nothing but many clients, on both engines", rounds: 4, run: calm::calm },
-    Rig { name: "cut", about: "clients that go away at any moment", rounds: 4, run: cuts::cut },
+    Rig { name: "calm", about: "nothing but many clients, on both engines", rounds: 1, run: calm::calm },
+    Rig { name: "cut", about: "clients that go away at any moment", rounds: 2, run: cuts::cut },
     Rig { name: "kill", about: "kill -9 at any moment", rounds: 25, run: crashes::kill },
     Rig {
         name: "power-cut",

@@ -10,10 +10,10 @@ use crate::report::Report;
 
 /// Clients at once on one tenant.
 const CLIENTS: usize = 4;
-/// Requests of each of them in a round.
-const EACH: usize = 500;
-/// Requests in a round that both engines are sent one after the other.
-const ALIKE: usize = 2000;
+/// Requests of all clients in a cycle.
+const CYCLE: usize = 1000;
+/// Cycles on one tenant. Then its store is thrown away, so memory is bounded however many rounds there are.
+const CYCLES: usize = 2;
 /// Groups that everybody writes to, and looks at next.
 const CLOSE: Shape = Shape { keys: 9, ids: 12, records: 6, reads: 4, keyed: 4 };
 
@@ -33,7 +33,7 @@ pub(crate) fn calm(setting: &Setting, report: &mut Report) -> anyhow::Result<()>
 fn at_once(databases: Option<&Databases>, setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
     let shape = if setting.seed.is_multiple_of(2) { CLOSE } else { Shape::WIDE };
     let venue = Venue { databases, shape, servers: 2, clients: CLIENTS, connections: 2 };
-    let history = venue.with(setting, |stage| told(stage, Until::Sent(EACH), report))?;
+    let history = venue.with(setting, |stage| told(stage, CLIENTS, report))?;
     report.count(&format!("requests at once to {}", venue.engine()), history.len());
     let is_fresh = |pair: &&[Operation]| {
         let wrote = matches!((&pair[0].asked, &pair[0].fate), (Asked::Write(_), Fate::Answered(_)));
@@ -49,7 +49,7 @@ fn at_once(databases: Option<&Databases>, setting: &Setting, report: &mut Report
 fn alike(databases: &Databases, setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
     let one = |databases, report: &mut Report| {
         let venue = Venue { databases, shape: Shape::WIDE, servers: 1, clients: 1, connections: 2 };
-        venue.with(setting, |stage| told(stage, Until::Sent(ALIKE), report))
+        venue.with(setting, |stage| told(stage, 1, report))
     };
     let mut beside = Report::default();
     let (ours, theirs) = std::thread::scope(|scope| {
@@ -63,17 +63,25 @@ fn alike(databases: &Databases, setting: &Setting, report: &mut Report) -> anyho
     Ok(())
 }
 
-/// Lets the clients send, and judges it: nobody is refused, and nobody is left without an answer.
-fn told(stage: &mut Stage, until: Until, report: &mut Report) -> anyhow::Result<Vec<Operation>> {
-    let (scene, _) = stage.open()?;
-    let (history, ()) = scene.under_load(until, |_| Ok(()))?;
-    for operation in &history {
-        if let Fate::Refused(said) | Fate::Silent(said) = &operation.fate {
-            report.tally.wrong(format!("for no reason {said}: {:?}", operation.asked));
+/// Lets so many clients send, and judges it: nobody is refused, and nobody is left without an answer.
+fn told(stage: &mut Stage, clients: usize, report: &mut Report) -> anyhow::Result<Vec<Operation>> {
+    let mut all = Vec::new();
+    for _ in 0..CYCLES {
+        let (scene, _) = stage.open()?;
+        let (history, ()) = scene.under_load(Until::Sent(CYCLE / clients), |_| Ok(()))?;
+        for operation in &history {
+            if let Fate::Refused(said) | Fate::Silent(said) = &operation.fate {
+                report.tally.wrong(format!("for no reason {said}: {:?}", operation.asked));
+            }
+        }
+        stage.settle(&history, report);
+        all.extend(history);
+        // What comes after a loss cannot be judged.
+        if stage.scene.is_none() {
+            break;
         }
     }
-    stage.settle(&history, report);
-    Ok(history)
+    Ok(all)
 }
 
 /// What two engines were asked is the same, and so is what they answered.

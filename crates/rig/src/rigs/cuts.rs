@@ -35,7 +35,7 @@ pub(crate) fn cut(setting: &Setting, report: &mut Report) -> anyhow::Result<()> 
             venue.with(setting, |stage| {
                 // What was answered before a restart is asked for again after it.
                 cycle(stage, 1, report)?;
-                cycle(stage, 2, report)
+                if stage.scene.is_some() { cycle(stage, 2, report) } else { Ok(()) }
             })?;
         }
         Ok(())
