@@ -4,6 +4,7 @@
 mod attributes;
 mod generate;
 mod moving;
+mod order;
 mod service;
 
 use std::cell::Cell;
@@ -290,13 +291,18 @@ fn postgres_does_the_same_on_partitions() {
     does_the_same_on_postgres(Some(Spread::Partitions(4)));
 }
 
-fn does_the_same_on_postgres(spread: Option<Spread>) {
-    let Some(database) = cluster::database() else { return };
+/// On a database of its own, where there is a server.
+fn postgres(spread: Option<Spread>) -> Option<Desk> {
+    let database = cluster::database()?;
     let location: Location = database.url().parse().expect("a location");
     store::migrate(&location, spread).expect("migrated");
     let options = Options { durability: Durability::Waived, ..Options::new(Purpose::Serve) };
     let store = store::open_at(&location, &options).expect("opens");
-    let desk = Desk::new(TestStore { store, keep: Some(Box::new(database)) });
+    Some(Desk::new(TestStore { store, keep: Some(Box::new(database)) }))
+}
+
+fn does_the_same_on_postgres(spread: Option<Spread>) {
+    let Some(desk) = postgres(spread) else { return };
     // Each step and each look is a round trip or more.
     does_the_same(&desk, config().cases / 16);
 }

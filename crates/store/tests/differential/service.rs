@@ -23,6 +23,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Whether anything was written.
+    pub(crate) const fn has_written(&self) -> bool {
+        self.revision.is_some()
+    }
+
     /// What the records were told, in a word each.
     pub(crate) fn kinds(&self) -> Vec<&'static str> {
         let Outcome { records } = &self.plan.outcome;
@@ -93,7 +98,10 @@ pub(crate) fn define(desk: &Desk, tenant: TenantId, records: Vec<DefinitionRecor
     Run { revision, defined: Some((seen, plan)), ..Run::default() }
 }
 
-fn look<R: Reader + ?Sized>(reader: &mut R, batch: &Batch) -> Result<(Snapshot, Plan), StoreError> {
+pub(crate) fn look<R: Reader + ?Sized>(
+    reader: &mut R,
+    batch: &Batch,
+) -> Result<(Snapshot, Plan), StoreError> {
     let mut seen = reader.load(batch.tenant, &needs(batch))?;
     let hierarchy = needs_hierarchy(batch, &seen);
     reader.load_hierarchy(batch.tenant, &hierarchy, &mut seen)?;
