@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use store::cluster;
 
 use crate::crash::{Sent, batch, check_stored, write_until_the_end};
-use crate::harness::{Client, Process, Random, Server, address, finish, rosterd, serve, serve_on};
+use crate::harness::{Client, Process, Random, Server, address, finish, rosterd, rounds, serve, serve_on};
 
 /// `ROSTERD_TEST_ROUNDS` asks for more.
 const ROUNDS: usize = 3;
@@ -40,10 +40,6 @@ fn verify(data: &Path) -> Value {
     done(&["verify", "--data-dir", path(data)])
 }
 
-fn rounds() -> usize {
-    std::env::var("ROSTERD_TEST_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap())
-}
-
 /// What is acknowledged before a backup begins is in it, and of everything else all or nothing.
 #[test]
 fn backups_under_load_hold_whole_batches() {
@@ -58,7 +54,7 @@ fn backups_under_load_hold_whole_batches() {
         })
         .unzip();
     let (mut before, mut backups) = ([0; WRITERS], Vec::new());
-    for round in 0..rounds() {
+    for round in 0..rounds(ROUNDS) {
         // At least one more of each.
         for (count, acknowledged) in before.iter_mut().zip(&acknowledged) {
             acknowledged.recv().unwrap();
@@ -128,7 +124,7 @@ fn what_is_killed_leaves_the_old_or_the_new() {
     let long = start.elapsed();
     let mut random = Random::new();
     let mut pause = || Duration::from_micros(random.below(usize::try_from(long.as_micros()).unwrap()) as u64);
-    for round in 0..rounds() {
+    for round in 0..rounds(ROUNDS) {
         let one = place.path().join(format!("{round}.backup"));
         killed_after(rosterd().args(["backup", path(&one), "--data-dir", path(&data)]), pause());
         if one.exists() {
@@ -147,7 +143,7 @@ fn what_is_killed_leaves_the_old_or_the_new() {
     fs::copy(other.data().join("rosterd.db"), again.join("rosterd.db")).unwrap();
     let old = verify(&again);
     assert_ne!(old["tenants"], whole["tenants"]);
-    for _ in 0..rounds() {
+    for _ in 0..rounds(ROUNDS) {
         killed_after(
             rosterd().args(["restore", path(&file), "--force", "--data-dir", path(&again)]),
             pause(),

@@ -6,7 +6,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Exchange, Random, Server, UPSERT};
+use crate::harness::{Client, Exchange, Random, Server, UPSERT, rounds};
 
 /// `ROSTERD_TEST_ROUNDS` asks for more.
 const ROUNDS: usize = 12;
@@ -49,10 +49,6 @@ pub(crate) fn write_until_the_end(
     }
 }
 
-fn rounds() -> usize {
-    std::env::var("ROSTERD_TEST_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap())
-}
-
 /// Not at an acknowledgement, but somewhere after it: the time is about that of a batch, since those who are told at
 /// once also go on at once, and what happens to them next happens to all in one moment.
 fn kill_somewhere(server: &mut Server, random: &mut Random) {
@@ -67,7 +63,7 @@ fn what_was_acknowledged_survives_and_no_batch_is_there_in_part() {
     let mut server = Server::start();
     let mut random = Random::new();
     let mut sent: Vec<Sent> = Vec::new();
-    for round in 0..rounds() {
+    for round in 0..rounds(ROUNDS) {
         let enough = random.below(3 * WRITERS) + 1;
         let (acknowledge, acknowledged) = mpsc::channel();
         let writers: Vec<_> = (0..WRITERS)
@@ -135,7 +131,7 @@ fn a_key_is_kept_with_what_was_done_for_it_or_neither_is() {
     let mut server = Server::start();
     let mut random = Random::new();
     let mut replayed = 0;
-    for round in 0..rounds() {
+    for round in 0..rounds(ROUNDS) {
         let (acknowledge, acknowledged) = mpsc::channel();
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
@@ -152,5 +148,5 @@ fn a_key_is_kept_with_what_was_done_for_it_or_neither_is() {
             replayed += usize::from(again.header("idempotent-replayed").is_some());
         }
     }
-    eprintln!("{replayed} of {} requests without an answer had been done", rounds() * WRITERS);
+    eprintln!("{replayed} of {} requests without an answer had been done", rounds(ROUNDS) * WRITERS);
 }

@@ -41,6 +41,7 @@ mod oracle;
 mod overload;
 mod packing;
 mod postgres;
+mod promises;
 mod rates;
 mod records;
 mod refusals;

@@ -4,6 +4,7 @@ mod batch;
 mod client;
 mod events;
 mod process;
+mod rounds;
 mod server;
 mod tokens;
 
@@ -12,5 +13,6 @@ pub(crate) use client::{Answer, BY_REFERENCE, Client, Exchange, GROUPS, UPSERT, 
 pub(crate) use events::{Event, Events};
 pub(crate) use process::{GUARD, Process, SABOTAGE, finish, rosterd};
 pub(crate) use rig::Random;
+pub(crate) use rounds::{measured, rounds};
 pub(crate) use server::{Server, address, serve, serve_on};
 pub(crate) use tokens::{OAuthClient, TOKEN, form};

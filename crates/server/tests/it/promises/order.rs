@@ -1,0 +1,52 @@
+//! The order of the records does not matter, and no size of a batch shows how it is cut inside.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::records::Records;
+use super::{Directory, is_done, on_both_engines, share, told};
+use crate::harness::{Random, Server, measured, rounds};
+
+/// Around whatever anybody would cut a batch into.
+const SIZES: [usize; 16] = [1, 2, 99, 100, 101, 199, 200, 201, 255, 256, 257, 499, 500, 501, 999, 1000];
+
+/// Random batches of random sizes are shuffled in the store's tests, behind planner and engines: `differential::order`.
+#[test]
+fn shuffled_batches_of_every_edge_do_the_same() {
+    on_both_engines(|server, engine| {
+        // Each shuffle needs a tenant that has not seen the others.
+        let shuffles = rounds(1);
+        share(SIZES.len(), |place, random| live(server, SIZES[place], random, shuffles));
+        measured(&format!("{engine}: {shuffles} shuffles of batches of {} sizes", SIZES.len()));
+    });
+}
+
+fn live(server: &Server, size: usize, random: Random, shuffles: usize) {
+    let mut records = Records::new(random);
+    let [before, mut batch] = records.tree(size);
+    let first = outcome(server, &format!("order-{size}-0"), &before, &batch);
+    for shuffle in 1..=shuffles {
+        records.random.shuffle(&mut batch);
+        let found = outcome(server, &format!("order-{size}-{shuffle}"), &before, &batch);
+        assert!(first == found, "shuffle {shuffle} of {size}: {}\nafter {}", json!(batch), json!(before));
+    }
+    let done = first.0.iter().flat_map(|(_, told)| told).filter(|told| is_done(told)).count();
+    assert!(size < 10 || done * 2 > size, "only {done} of {size} were done");
+}
+
+/// What became of each key, and what is stored.
+type Outcome = (BTreeMap<String, Vec<Value>>, BTreeMap<String, Value>);
+
+fn outcome(server: &Server, tenant: &str, before: &[Value], batch: &[Value]) -> Outcome {
+    let mut directory = Directory::new(server, tenant);
+    directory.send(before);
+    let mut outcomes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for (record, result) in batch.iter().zip(directory.send(batch)) {
+        let key = record["externalReferenceId"].as_str().unwrap().to_owned();
+        outcomes.entry(key).or_default().push(told(&result, batch));
+    }
+    // Records of one key all fail, in the order in which they stand.
+    outcomes.values_mut().for_each(|told| told.sort_by_key(Value::to_string));
+    (outcomes, directory.groups())
+}
