@@ -5,7 +5,20 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, check, outcomes};
+use crate::harness::{Client, Server, check, measured, outcomes, rounds};
+
+/// The servers that two clients ask: one, or two on one database, where there is one.
+fn on_one_and_on_two(test: impl Fn([&Client; 2], &str)) {
+    let server = Server::start_with(&UNLIMITED);
+    test([&server.client; 2], "one server");
+    if let Some(database) = store::cluster::database() {
+        let server = Server::start_on_with(database.url(), &UNLIMITED);
+        let beside = server.beside_with(database.url(), &UNLIMITED);
+        test([&server.client, &beside.client], "two servers on PostgreSQL");
+    }
+}
+
+const UNLIMITED: [&str; 4] = ["--requests-per-minute", "0", "--records-per-minute", "0"];
 
 /// Has two clients do something at the same moment; what each got.
 fn at_once<T: Send>(one: impl FnOnce() -> T + Send, other: impl FnOnce() -> T + Send) -> [T; 2] {
@@ -28,19 +41,25 @@ fn outcome(client: &Client, record: &Value) -> String {
 
 #[test]
 fn opposing_moves_never_build_a_cycle() {
-    let server = Server::start();
-    let client = &server.client;
+    on_one_and_on_two(|clients, servers| {
+        let moves = rounds(100);
+        oppose(clients, moves);
+        measured(&format!("{servers}: {moves} pairs of opposing moves"));
+    });
+}
+
+fn oppose([client, other]: [&Client; 2], rounds: usize) {
     check(
         client,
         &json!([{"externalReferenceId": "a", "name": "A"}, {"externalReferenceId": "b", "name": "B"}]),
         &["created", "created"],
     );
-    let below = |key: &str, parent: Option<&str>| {
+    let below = |client: &Client, key: &str, parent: Option<&str>| {
         outcome(client, &json!({"externalReferenceId": key, "parentExternalReferenceId": parent}))
     };
     let mut winners = [0, 0];
-    for _ in 0..100 {
-        let moves = at_once(|| below("a", Some("b")), || below("b", Some("a")));
+    for _ in 0..rounds {
+        let moves = at_once(|| below(client, "a", Some("b")), || below(other, "b", Some("a")));
         let won = moves.iter().position(|outcome| outcome == "updated parentExternalReferenceId").unwrap();
         let (loser, path) = if won == 0 { ("b", "b>a>b") } else { ("a", "a>b>a") };
         let lost = format!("failed HIERARCHY_CYCLE parentExternalReferenceId path={path}");
@@ -48,7 +67,7 @@ fn opposing_moves_never_build_a_cycle() {
         assert_eq!(client.group(loser)["parentId"], Value::Null);
         winners[won] += 1;
         let winner = if won == 0 { "a" } else { "b" };
-        assert_eq!(below(winner, None), "updated parentExternalReferenceId");
+        assert_eq!(below(client, winner, None), "updated parentExternalReferenceId");
     }
     eprintln!("who came first: {winners:?}");
 }
@@ -97,13 +116,19 @@ fn a_batch_that_builds_below_another_sees_it_or_not() {
 
 #[test]
 fn updates_of_different_fields_never_undo_each_other() {
-    let server = Server::start();
-    let client = &server.client;
+    on_one_and_on_two(|clients, servers| {
+        let each = rounds(300) / clients.len();
+        count_up(clients, each);
+        measured(&format!("{servers}: {} increments of fields of one group", each * clients.len()));
+    });
+}
+
+/// Each counts up its own field, and reads its own writes; nobody ever sees anything go back.
+fn count_up([client, other]: [&Client; 2], most: usize) {
     check(client, &json!([{"externalReferenceId": "g", "name": "0", "description": "0"}]), &["created"]);
-    // Each counts up its own field, and reads its own writes; nobody ever sees anything go back.
-    let count = |field: &str| {
+    let count = |client: &Client, field: &str| {
         let mut seen = [0, 0, 0];
-        for number in 1..=150_u64 {
+        for number in 1..=most {
             let record = json!({"externalReferenceId": "g", field: number.to_string()});
             assert_eq!(outcome(client, &record), format!("updated {field}"));
             let group = client.group("g");
@@ -114,10 +139,10 @@ fn updates_of_different_fields_never_undo_each_other() {
             seen = now;
         }
     };
-    at_once(|| count("name"), || count("description"));
-    let group = client.group("g");
-    assert_eq!((&group["name"], &group["description"]), (&json!("150"), &json!("150")));
-    assert_eq!(group["revision"], 301, "one revision for each batch that wrote");
+    at_once(|| count(client, "name"), || count(other, "description"));
+    let (group, last) = (client.group("g"), json!(most.to_string()));
+    assert_eq!((&group["name"], &group["description"]), (&last, &last));
+    assert_eq!(group["revision"], 2 * most + 1, "one revision for each batch that wrote");
 }
 
 #[test]
