@@ -16,6 +16,14 @@ pub(super) enum Face {
 }
 
 impl Face {
+    /// The number of the contract.
+    pub(super) const fn number(self) -> u8 {
+        match self {
+            Self::Groups => 1,
+            Self::Usergroups => 2,
+        }
+    }
+
     /// Where batches are sent.
     pub(super) const fn target(self) -> &'static str {
         match self {

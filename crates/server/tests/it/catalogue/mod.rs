@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Server, measured};
 use case::Case;
 use face::Face;
 use message::Reaction;
@@ -245,5 +245,9 @@ fn tell(cases: &[Case], face: Face) {
     let waits: usize = waiting.values().sum();
     let run = cases.len() - deviating - waits;
     let waiting: Vec<String> = waiting.iter().map(|(reason, count)| format!("{reason} ({count})")).collect();
-    eprintln!("{run} run, {deviating} deviating with reason, {waits} waiting for {}", waiting.join(", "));
+    eprintln!("waiting for {}", waiting.join(", "));
+    measured(&format!(
+        "contract {}: {run} as written, {deviating} otherwise with reason, {waits} not played",
+        face.number()
+    ));
 }

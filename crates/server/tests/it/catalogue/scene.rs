@@ -66,6 +66,10 @@ impl<'s> Scene<'s> {
 
     /// Compares a reaction with what the catalogue expects, in the words of the face.
     pub(super) fn judge(&self, reaction: &Reaction, expect: &Value) -> Result<(), String> {
+        // Whatever the catalogue says of the state.
+        if reaction.answer.status >= 400 && reaction.before != reaction.after {
+            return Err(format!("answered {}, and the state moved", reaction.answer.status));
+        }
         match self.face {
             Face::Groups => judge::judge(reaction, expect),
             Face::Usergroups => usergroups::judge::judge(self, reaction, expect),
