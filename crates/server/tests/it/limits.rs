@@ -5,13 +5,66 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Exchange, GROUPS, OAuthClient, Server, UPSERT};
+use crate::harness::{Client, Exchange, GROUPS, OAuthClient, Server, UPSERT, measured};
 
 /// What is published, from a server on which some limits are set low.
 struct Published {
     server: Server,
     limits: Value,
 }
+
+/// The numbers that limit what may be sent, and the test with the pair of each: so much is taken, one more is not.
+const WITH_A_PAIR: [(&str, &str); 24] = [
+    ("/batchRecords", "limits::batches_and_their_records"),
+    ("/bodyBytes", "limits::bytes_of_bodies"),
+    ("/characters/description", "limits::characters"),
+    ("/characters/externalReferenceId", "limits::characters"),
+    ("/characters/externalReferenceType", "limits::characters"),
+    ("/characters/logoUrl", "limits::characters"),
+    ("/characters/name", "limits::characters"),
+    ("/characters/parentExternalReferenceId", "limits::characters"),
+    ("/characters/photoUrl", "limits::characters"),
+    ("/connections", "limits::connections"),
+    ("/connectionsPerAddress", "limits::connections"),
+    ("/headerBytes", "limits::heads_and_pages"),
+    ("/headerFields", "limits::heads_and_pages"),
+    ("/idempotencyKeyCharacters", "limits::batches_and_their_records"),
+    ("/jsonNesting", "limits::batches_and_their_records"),
+    ("/pageGroups/most", "limits::heads_and_pages"),
+    ("/pageLevels/most", "limits::heads_and_pages"),
+    ("/recordMembers", "limits::batches_and_their_records"),
+    ("/requestsPerMinute", "rates::requests_are_limited_by_key"),
+    ("/streamsPerKey", "changes::a_key_has_so_many_streams"),
+    ("/targetBytes", "limits::heads_and_pages"),
+    ("/tokenRequestBytes", "limits::requests_for_tokens"),
+    ("/treeLevels", "limits::batches_and_their_records"),
+    ("/usergroupAddresses", "addresses::no_more_than_fifty"),
+];
+
+/// Those without one: times and what flows in again with time, which are held on a paused clock, shares of the
+/// machine, and what is taken where nothing is said.
+const WITHOUT: [&str; 20] = [
+    "/answerIdleSeconds",
+    "/bodyBytesPerSecond",
+    "/bodyGraceSeconds",
+    "/bodyIdleSeconds",
+    "/bodySeconds",
+    "/failedAuthenticationsPerMinute",
+    "/headSeconds",
+    "/idempotencyHours",
+    "/memoryBytes",
+    "/pageGroups/default",
+    "/pageLevels/default",
+    "/reads/inFlight",
+    "/reads/waiting",
+    "/recordsPerMinute",
+    "/runsDays",
+    "/streams",
+    "/tokenSeconds",
+    "/waitingSeconds",
+    "/writes/inFlight",
+    "/writes/waiting",
+];
 
 impl Published {
     fn start(options: &[&str]) -> Self {
@@ -30,6 +83,7 @@ impl Published {
     /// Sends what the limit allows, then one more.
     #[track_caller]
     fn pair(&self, pointer: &str, send: impl Fn(&Client, usize) -> (u16, String), refused: (u16, &str)) {
+        assert!(WITH_A_PAIR.iter().any(|(known, _)| *known == pointer), "{pointer} is not in the table");
         let most = self.number(pointer);
         let (status, told) = send(&self.server.client, most);
         assert!((200..300).contains(&status), "{pointer} {most}: {status} {told}");
@@ -64,6 +118,32 @@ fn long(field: &str, characters: usize) -> Value {
     let mut record = json!({"externalReferenceId": format!("of-{field}"), "name": "n"});
     record[field] = json!(text);
     record
+}
+
+/// The path of each number.
+fn numbers(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value.as_object() {
+        Some(members) => {
+            members.iter().for_each(|(name, value)| numbers(value, &format!("{path}/{name}"), found))
+        }
+        None => found.push(path.to_owned()),
+    }
+}
+
+#[test]
+fn every_number_has_a_pair_or_is_none_of_what_is_sent() {
+    let mut published = Vec::new();
+    numbers(&Published::start(&[]).limits, "", &mut published);
+    published.sort_unstable();
+    let with = WITH_A_PAIR.iter().map(|(pointer, _)| *pointer);
+    let mut known: Vec<&str> = with.chain(WITHOUT).collect();
+    known.sort_unstable();
+    assert_eq!(published, known);
+    measured(&format!(
+        "{} of {} published numbers limit what is sent, each with a pair",
+        WITH_A_PAIR.len(),
+        known.len()
+    ));
 }
 
 #[test]
