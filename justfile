@@ -71,6 +71,10 @@ bench-postgres *ARGUMENTS: (bench "--engine" "postgres" ARGUMENTS)
 bench-search *GROUPS:
     cargo run --release --locked --package rosterd-bench --bin search {{GROUPS}}
 
+# Hold promises about batches, limits and answers to what a release has to show, or these: docs/guide/promises.md
+promises *ARGUMENTS:
+    scripts/promises {{ARGUMENTS}}
+
 # What faults under load do to a server: a short round of each, with a dev build (as root: all of them)
 rigs *ARGUMENTS:
     scripts/rigs {{ARGUMENTS}}
