@@ -124,7 +124,9 @@ fn long(field: &str, characters: usize) -> Value {
 fn numbers(value: &Value, path: &str, found: &mut Vec<String>) {
     match value.as_object() {
         Some(members) => {
-            members.iter().for_each(|(name, value)| numbers(value, &format!("{path}/{name}"), found))
+            for (name, value) in members {
+                numbers(value, &format!("{path}/{name}"), found);
+            }
         }
         None => found.push(path.to_owned()),
     }

@@ -119,7 +119,9 @@ impl Came {
         for (record, outcome) in batch.records.iter().zip(&outcome.records) {
             said.entry(format!("{:?}", key_of(record))).or_default().push(told(&batch.records, outcome));
         }
-        said.values_mut().for_each(|told| told.sort());
+        for told in said.values_mut() {
+            told.sort();
+        }
         Ok(Self { told: said, stored: stored(reader, batch.tenant)? })
     }
 }
