@@ -81,9 +81,9 @@ impl Progress<'_> {
     }
 }
 
-/// Sends all requests over so many connections.
+/// Sends all requests over so many connections, to these servers in turn.
 pub(crate) fn drive(
-    host: &str,
+    hosts: &[&str],
     face: Face,
     queues: &[Queue<'_>],
     connections: usize,
@@ -101,6 +101,7 @@ pub(crate) fn drive(
         let clients: Vec<_> = (0..connections)
             .map(|client| {
                 let (progress, barrier, sum) = (&progress[client % progress.len()], &barrier, &sum);
+                let host = hosts[client % hosts.len()];
                 scope.spawn(move || {
                     // Everybody has to come to both barriers, also without a connection.
                     let connection = Connection::to(host);

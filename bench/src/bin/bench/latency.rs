@@ -13,7 +13,7 @@ use crate::options::Engine;
 use crate::records::Version;
 use crate::requests::{Load, Phase, Request};
 use crate::results::{Latency, rounded};
-use crate::run::{Case, Run};
+use crate::run::{Case, Run, Servers};
 use crate::served::Served;
 
 /// What is asked at a steady rate.
@@ -25,7 +25,7 @@ pub(crate) fn measure(run: &mut Run<'_>, engine: Engine, stored: u64) -> anyhow:
     let face = options.faces(stored)[0];
     let connections = options.connections(stored).into_iter().max().unwrap_or(1);
     let batch = options.batch;
-    let mut case = Case { engine, face, connections, stored, records: 0, batch };
+    let mut case = Case { engine, face, connections, stored, records: 0, batch, servers: Servers::One };
     let rates = PHASES.map(|phase| run.samples.rate(&case.place(phase)));
     let [Some(first), Some(unchanged)] = rates else { return Ok(Vec::new()) };
     let rates = [first, unchanged].map(|rate| rate / 2.0 / rosterd_bench::figures::float(batch));
@@ -42,7 +42,7 @@ pub(crate) fn measure(run: &mut Run<'_>, engine: Engine, stored: u64) -> anyhow:
     let of_head = requests[..head].to_vec();
     let queues: Vec<Queue<'_>> =
         served.keys.iter().map(|key| Queue::built(&served.host, key, of_head.clone())).collect();
-    drive(&served.host, face, &queues, queues.len(), Answers::Held)?;
+    drive(&[&served.host], face, &queues, queues.len(), Answers::Held)?;
     drop(queues);
     let mut measured = Vec::new();
     for ((phase, rate), requests) in PHASES.into_iter().zip(rates).zip([&requests[head..], &again[..]]) {

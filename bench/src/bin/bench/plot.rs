@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::options::Engine;
 use crate::render::thousands;
 use crate::requests::{Face, Phase};
-use crate::results::{Results, Row};
+use crate::results::{Results, Row, TWO_SERVERS};
 
 const WIDTH: u32 = 860;
 const LEFT: u32 = 225;
@@ -53,7 +53,12 @@ pub(crate) fn plot(results: &Results) -> String {
 
 fn is_shown(row: &Row, engine: Engine) -> bool {
     let place = &row.place;
-    place.engine == engine && place.stored == 0 && place.batch == 1000 && place.face == Some(Face::Groups)
+    let is_one = place.program != TWO_SERVERS;
+    place.engine == engine
+        && is_one
+        && place.stored == 0
+        && place.batch == 1000
+        && place.face == Some(Face::Groups)
 }
 
 /// The bars of a phase, one for each number of connections; where the next begin.

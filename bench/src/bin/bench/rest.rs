@@ -10,7 +10,7 @@ use crate::options::Engine;
 use crate::records::Version;
 use crate::requests::{Face, Load, Phase};
 use crate::results::{Rest, rounded};
-use crate::run::{Case, Run};
+use crate::run::{Case, Run, Servers};
 use crate::served::{End, Served};
 
 /// Starts of each kind.
@@ -23,7 +23,8 @@ const LOAD: Duration = Duration::from_millis(500);
 /// On the embedded store; a database has memory of its own.
 pub(crate) fn measure(run: &mut Run<'_>, stored: u64) -> anyhow::Result<Option<Rest>> {
     let face = run.options.faces(stored)[0];
-    let case = Case { engine: Engine::Sqlite, face, connections: 4, stored, records: 0, batch: 1000 };
+    let (engine, servers) = (Engine::Sqlite, Servers::One);
+    let case = Case { engine, face, connections: 4, stored, records: 0, batch: 1000, servers };
     let mut served = run.served(&case)?;
     served.settle()?;
     std::thread::sleep(REST);
@@ -52,7 +53,7 @@ fn kill_under_load(served: &mut Served<'_>, load: &Load<'_>, question: &str) -> 
             let make = |place: usize| load.request(place, Phase::First, Version::default());
             let queue = Queue { key: &key, count: load.batches.len(), supply: Supply::Made(&make) };
             // It ends with a broken connection: that is what is wanted.
-            drive(&host, load.face, &[queue], 4, Answers::LookedAt).is_err()
+            drive(&[&host], load.face, &[queue], 4, Answers::LookedAt).is_err()
         });
         std::thread::sleep(LOAD);
         let took = served.start_again(End::Kill, question)?;

@@ -31,6 +31,8 @@ impl Results {
 
 /// The name of the server among the programs.
 pub(crate) const ROSTERD: &str = "rosterd";
+/// That of several servers on one database, which share the connections.
+pub(crate) const TWO_SERVERS: &str = "rosterd, two servers";
 
 /// All that one run has measured.
 #[derive(Debug, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use crate::options::{Engine, Options};
 use crate::raw::{self, Took, postgres, sqlite};
 use crate::records::Version;
 use crate::requests::{Face, Load, Phase};
-use crate::results::{Place, ROSTERD, Results, Sample, Samples};
+use crate::results::{Place, ROSTERD, Results, Sample, Samples, TWO_SERVERS};
 use crate::served::{Postgres, Served, database};
 use crate::{latency, rest, usage};
 
@@ -24,6 +24,8 @@ const KEPT: u64 = 100_000;
 const CALIBRATION: Duration = Duration::from_millis(300);
 /// Records that are sent one by one, to show what that costs.
 const SINGLE: u64 = 2000;
+/// Connections that two servers share.
+const SHARED: u64 = 16;
 
 /// What is measured in one go.
 #[derive(Debug, Clone, Copy)]
@@ -49,10 +51,24 @@ pub(crate) struct Case {
     pub(crate) stored: u64,
     pub(crate) records: u64,
     pub(crate) batch: u64,
+    pub(crate) servers: Servers,
+}
+
+/// How many servers there are on one store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Servers {
+    One,
+    /// Each has half of the connections.
+    Two,
 }
 
 impl Case {
     pub(crate) fn place(&self, phase: Phase) -> Place {
+        let program = match (self.engine, self.servers) {
+            (Engine::Unknown, _) => "the server",
+            (_, Servers::One) => ROSTERD,
+            (_, Servers::Two) => TWO_SERVERS,
+        };
         Place {
             engine: self.engine,
             stored: self.stored,
@@ -60,7 +76,7 @@ impl Case {
             face: Some(self.face),
             connections: self.connections,
             phase,
-            program: if self.engine == Engine::Unknown { "the server" } else { ROSTERD }.to_owned(),
+            program: program.to_owned(),
         }
     }
 
@@ -202,15 +218,24 @@ impl<'p> Run<'p> {
                     steps.push(Step::Program(connections));
                 }
                 for face in options.faces(stored) {
-                    let batch = options.batch;
-                    steps.push(Step::Case(Case { engine, face, connections, stored, records, batch }));
+                    let (batch, servers) = (options.batch, Servers::One);
+                    let case = Case { engine, face, connections, stored, records, batch, servers };
+                    steps.push(Step::Case(case));
+                    // Whether one more server is of use is asked where one has the most to do.
+                    if engine == Engine::Postgres
+                        && [stored, connections] == [0, SHARED]
+                        && face == Face::Groups
+                    {
+                        steps.push(Step::Case(Case { servers: Servers::Two, ..case }));
+                    }
                 }
             }
         }
         if options.stored().contains(&0) && options.url.is_none() && options.connections.is_empty() {
             let records = if options.quick { SINGLE / 4 } else { SINGLE };
-            let face = options.faces(0)[0];
-            steps.push(Step::Case(Case { engine, face, connections: 4, stored: 0, records, batch: 1 }));
+            let (face, servers) = (options.faces(0)[0], Servers::One);
+            let case = Case { engine, face, connections: 4, stored: 0, records, batch: 1, servers };
+            steps.push(Step::Case(case));
         }
         steps
     }
@@ -283,7 +308,7 @@ impl<'p> Run<'p> {
         if case.engine == Engine::Unknown {
             return Served::at_url(self.options);
         }
-        let served = Served::start(database(case.engine, self.postgres), case.tenants())?;
+        let served = Served::start(database(case.engine, self.postgres), case.tenants(), case.servers)?;
         if case.stored > 0 {
             self.fill(case, &served)?;
         }
@@ -303,7 +328,7 @@ impl<'p> Run<'p> {
         let make = |place: usize| load.request(place, Phase::First, Version::default());
         let queue = Queue { key: &served.keys[0], count: load.batches.len(), supply: Supply::Made(&make) };
         let started = Instant::now();
-        drive(&served.host, case.face, &[queue], 16, Answers::Held)?;
+        drive(&[&served.host], case.face, &[queue], 16, Answers::Held)?;
         served.settle()?;
         let took = started.elapsed().as_secs_f64();
         writeln!(anstream::stderr(), "  a tenant with {} groups was made in {took:.1} s", case.stored)
@@ -316,8 +341,9 @@ impl<'p> Run<'p> {
         let load = Load::new(&self.options.shape, case.face, [case.stored + served.sent, count], case.batch);
         let mut version = Version::default();
         let mut said = format!(
-            "{}, {} connections, {:?} of {}, into {}:",
+            "{}, {}, {} connections, {:?} of {}, into {}:",
             case.engine.name(),
+            case.place(Phase::First).program,
             case.connections,
             case.face,
             case.batch,
@@ -329,7 +355,9 @@ impl<'p> Run<'p> {
             phases.insert(0, Phase::First);
         }
         for phase in phases {
-            if case.batch == 1 && phase > Phase::Changed {
+            if (case.batch == 1 && phase > Phase::Changed)
+                || (case.servers == Servers::Two && phase > Phase::Unchanged)
+            {
                 continue;
             }
             let is_stored = case.stored > 0 && phase != Phase::First;
@@ -363,7 +391,7 @@ impl<'p> Run<'p> {
         served.forget_peak();
         let (before, own) = (served.used()?, usage::own());
         let Driven { lasted, writes, reads, refused, answer } =
-            drive(&served.host, case.face, &queues, connections, Answers::Held).with_context(|| {
+            drive(&served.hosts(), case.face, &queues, connections, Answers::Held).with_context(|| {
                 let hint = "has the server these records from another run? Then choose another --seed";
                 if case.engine == Engine::Unknown { hint } else { phase.name() }
             })?;
@@ -399,7 +427,7 @@ impl<'p> Run<'p> {
         let (started, mut rate) = (Instant::now(), 0.0_f64);
         // The best counts: others that disturb make no driver faster.
         while rate <= 0.0 || started.elapsed() < CALIBRATION {
-            let driven = drive(&answerer.host, case.face, queues, connections, Answers::LookedAt)?;
+            let driven = drive(&[&answerer.host], case.face, queues, connections, Answers::LookedAt)?;
             let records = float(driven.writes.len() as u64 * case.batch);
             rate = rate.max(records / driven.lasted.as_secs_f64());
         }

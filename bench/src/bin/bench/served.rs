@@ -8,6 +8,7 @@ use store::cluster::{Cluster, Settings};
 
 use crate::answers::Connection;
 use crate::options::{Engine, Options};
+use crate::run::Servers;
 use crate::usage;
 
 /// The database server, and how many databases it has had.
@@ -91,12 +92,18 @@ pub(crate) struct Served<'p> {
     pub(crate) sent: u64,
     process: Option<u32>,
     own: Option<(Program, Place)>,
+    /// A second server on the same database.
+    beside: Option<(Program, String)>,
     database: Option<(&'p Postgres, String)>,
 }
 
 impl<'p> Served<'p> {
-    /// Starts one on an empty store, with so many tenants.
-    pub(crate) fn start(postgres: Option<&'p Postgres>, tenants: u64) -> anyhow::Result<Self> {
+    /// Starts it on an empty store, with so many tenants.
+    pub(crate) fn start(
+        postgres: Option<&'p Postgres>,
+        tenants: u64,
+        servers: Servers,
+    ) -> anyhow::Result<Self> {
         let (place, database) = match postgres {
             None => (Place::new_directory()?, None),
             Some(postgres) => {
@@ -108,7 +115,23 @@ impl<'p> Served<'p> {
         let keys = (0..tenants).map(|tenant| program.new_tenant(&format!("t{tenant}")));
         let keys = keys.collect::<anyhow::Result<_>>()?;
         let (host, process) = (program.address.to_string(), Some(program.number()));
-        Ok(Self { host, keys, sent: 0, process, own: Some((program, place)), database })
+        let second = (servers == Servers::Two).then(|| Program::start(place.clone())).transpose()?;
+        let beside = second.map(|second| {
+            let host = second.address.to_string();
+            (second, host)
+        });
+        Ok(Self { host, keys, sent: 0, process, own: Some((program, place)), beside, database })
+    }
+
+    /// Where connections go to, in turn.
+    pub(crate) fn hosts(&self) -> Vec<&str> {
+        let beside = self.beside.iter().map(|(_, host)| host.as_str());
+        [self.host.as_str()].into_iter().chain(beside).collect()
+    }
+
+    /// Every process that is known.
+    fn processes(&self) -> impl Iterator<Item = u32> {
+        self.process.into_iter().chain(self.beside.iter().map(|(program, _)| program.number()))
     }
 
     /// The one at `--url`.
@@ -116,12 +139,22 @@ impl<'p> Served<'p> {
         let url = options.url.as_deref().context("--url")?;
         let host = url.strip_prefix("http://").context("--url is to begin with http://")?;
         let host = host.trim_end_matches('/').to_owned();
-        Ok(Self { host, keys: options.key.clone(), sent: 0, process: options.pid, own: None, database: None })
+        Ok(Self {
+            host,
+            keys: options.key.clone(),
+            sent: 0,
+            process: options.pid,
+            own: None,
+            beside: None,
+            database: None,
+        })
     }
 
     pub(crate) fn used(&self) -> anyhow::Result<Used> {
-        let own = self.process.map(usage::of).unwrap_or_default();
-        let mut used = Used { server: own.busy, database: Duration::ZERO, written: own.written };
+        let mut used = Used::default();
+        for own in self.processes().map(usage::of) {
+            (used.server, used.written) = (used.server + own.busy, used.written + own.written);
+        }
         if let Some((postgres, _)) = &self.database {
             (used.database, used.written) = postgres.usage()?;
         }
@@ -129,14 +162,15 @@ impl<'p> Served<'p> {
     }
 
     pub(crate) fn forget_peak(&self) {
-        if let Some(process) = self.process {
-            usage::forget_peak(process);
-        }
+        self.processes().for_each(usage::forget_peak);
     }
 
-    /// Resident memory in MiB: now, and the most since it was forgotten.
+    /// Resident memory in MiB: now, and the most since it was forgotten. Of several servers the sum.
     pub(crate) fn memory(&self) -> anyhow::Result<[u64; 2]> {
-        self.process.map_or(Ok([0; 2]), program::memory)
+        self.processes().map(program::memory).try_fold([0; 2], |[now, most], of_one| {
+            let of_one = of_one?;
+            Ok([now + of_one[0], most + of_one[1]])
+        })
     }
 
     /// Waits until the index for searches has taken in all that was written, which the server does by the way.
@@ -196,7 +230,7 @@ pub(crate) enum End {
 
 impl Drop for Served<'_> {
     fn drop(&mut self) {
-        drop(self.own.take());
+        drop((self.own.take(), self.beside.take()));
         if let Some((postgres, database)) = &self.database {
             postgres.drop_database(database);
         }

@@ -3,7 +3,7 @@
 use crate::options::Engine;
 use crate::raw::sqlite;
 use crate::requests::{Face, Phase};
-use crate::results::{Latency, Rest, Results, Row};
+use crate::results::{Latency, Rest, Results, Row, TWO_SERVERS};
 
 /// One of them.
 pub(crate) struct Target {
@@ -56,6 +56,7 @@ impl Rows<'_> {
     ) -> Option<&Row> {
         self.0.rows.iter().find(|Row { place, .. }| {
             place.face == Some(Face::Groups)
+                && place.program != TWO_SERVERS
                 && [place.connections, place.stored, place.batch] == [connections, stored, batch]
                 && (place.engine, place.phase) == (engine, phase)
         })
