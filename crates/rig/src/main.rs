@@ -69,6 +69,9 @@ fn main() -> anyhow::Result<ExitCode> {
         for note in &report.tally.notes {
             anstream::eprintln!("  {note}");
         }
+        if let Some(why) = &report.failed {
+            anstream::eprintln!("  FAILED: {why}");
+        }
         if let Some(why) = &report.skipped {
             anstream::eprintln!("  SKIPPED: {why}");
         }

@@ -105,7 +105,9 @@ impl Report {
             format!("{} p50 {middle} ms, p99 {most} ms, max {last} ms", times.what)
         });
         let skipped = self.skipped.iter().map(|why| format!("SKIPPED: {why}"));
-        let failed = self.failed.iter().map(|why| format!("FAILED: {why}"));
+        // What the server has said may be long: all of it is on standard error and in the JSON.
+        let why = self.failed.as_ref().map(|why| why.lines().next().unwrap_or_default());
+        let failed = why.map(|why| format!("FAILED: {why}"));
         let counts = self.counts.iter().map(|count| format!("{} {}", count.number, count.what));
         let remarks = self.remarks.iter().cloned();
         let all: Vec<String> = skipped.chain(failed).chain(remarks).chain(counts).chain(times).collect();
