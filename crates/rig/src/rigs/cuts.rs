@@ -1,6 +1,7 @@
 //! Clients that go away: in the middle of their request, before the answer, in the middle of it.
 
 use std::io::{BufReader, Read as _, Write as _};
+use std::iter;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ const BREATH: Duration = Duration::from_millis(2);
 pub(crate) fn cut(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
     let databases = Databases::start(report);
     side_by_side(setting, report, |setting, report| {
-        for databases in [None, databases.as_ref()].into_iter().take(1 + usize::from(databases.is_some())) {
+        for databases in iter::once(None).chain(databases.as_ref().map(Some)) {
             let venue = Venue { databases, shape: Shape::WIDE, servers: 2, clients: 2, connections: 1 };
             venue.with(setting, |stage| {
                 // What was answered before a restart is asked for again after it.

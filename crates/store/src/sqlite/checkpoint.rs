@@ -195,9 +195,10 @@ impl Rounds {
     pub(super) fn settle(&mut self) -> bool {
         match self.checkpoint("PASSIVE") {
             Some(log) if log.backlog() > 0 => false,
-            Some(log) => {
-                if log.frames >= LONG_LOG || self.has_long_file() {
-                    self.shorten();
+            Some(_) => {
+                if self.has_long_file() {
+                    // Gives its room back, where nobody writes.
+                    self.while_writer_pauses("TRUNCATE");
                 }
                 true
             }
@@ -215,11 +216,6 @@ impl Rounds {
             Some(log) if log.blocked => log.frames + RETRY_AFTER,
             _ => LONG_LOG,
         };
-    }
-
-    /// Gives the room of a long log back, where nobody writes.
-    fn shorten(&self) {
-        self.while_writer_pauses("TRUNCATE");
     }
 
     fn while_writer_pauses(&self, mode: &str) -> Option<Log> {
