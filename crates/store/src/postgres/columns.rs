@@ -113,7 +113,11 @@ impl<'v> Columns<'v> {
             Column::Text(_) => Type::TEXT,
         }));
         link.round(async |client| {
-            let mut writer = pin!(BinaryCopyInWriter::new(client.copy_in(sql).await?, &types));
+            let rows = match client.kept(sql, &[]) {
+                Some(statement) => client.copy_in(&statement).await?,
+                None => client.copy_in(sql).await?,
+            };
+            let mut writer = pin!(BinaryCopyInWriter::new(rows, &types));
             let mut row: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(types.len());
             for number in 0..self.rows {
                 row.clear();

@@ -11,9 +11,10 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage, Socket};
+use tokio_postgres::{AsyncMessage, Config, NoTls, SimpleQueryMessage, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::client::Client;
 use super::database::{Database, Security};
 use super::failure::{Failure, Phase};
 use super::{lock, tls};
@@ -158,12 +159,14 @@ impl Connector {
             Some(tls) => open(config, tls.clone()).await,
         }?;
         let Connection { client, driver, .. } = &mut connection;
-        driven(driver, self.look(client)).await?;
+        let process = driven(driver, self.look(client)).await?;
+        client.keep_if_direct(process).await;
         Ok(connection)
     }
 
-    /// Refuses a server that takes no writes, that forgets them, or that an older primary has become again.
-    async fn look(&self, client: &Client) -> Result<(), Failure> {
+    /// Refuses a server that takes no writes, that forgets them, or that an older primary has become again; else which
+    /// process of it answers.
+    async fn look(&self, client: &Client) -> Result<Option<i32>, Failure> {
         let (state, timeline) = tokio::join!(
             client.simple_query(include_str!("sql/state.sql")),
             client.simple_query(include_str!("sql/timeline.sql"))
@@ -190,7 +193,7 @@ impl Connector {
         {
             self.timelines.check(system, &timeline)?;
         }
-        Ok(())
+        Ok(settings.get(5).and_then(|process| process.parse().ok()))
     }
 }
 
@@ -234,7 +237,7 @@ where
             }
         }
     });
-    Ok(Connection { client, warned, heard, driver: Some(driver), runtime: None })
+    Ok(Connection { client: Client::new(client), warned, heard, driver: Some(driver), runtime: None })
 }
 
 /// The latest timeline that was seen of each cluster: an older one is a primary that had been replaced, whose

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::join4;
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row};
 
 use super::KEYS;
+use super::client::Client;
 use super::failure::{Failure, Phase};
 use super::link::Parameter;
 use super::pool::Lines;
@@ -64,14 +65,14 @@ async fn ask(client: &Client, claim: &Claim<'_>, is_first: bool) -> Result<Optio
     ];
     let add = async {
         if is_first {
-            client.execute_typed(include_str!("sql/rate_first.sql"), &values[..3]).await?;
+            client.run(include_str!("sql/rate_first.sql"), &values[..3]).await?;
         }
         Ok(())
     };
     let (begun, added, rows, ended) = join4(
         client.batch_execute(BEGIN),
         add,
-        client.query_typed(include_str!("sql/rate_lease.sql"), &values),
+        client.rows(include_str!("sql/rate_lease.sql"), &values),
         client.batch_execute("COMMIT"),
     )
     .await;

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
+use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
 
+use super::client::Client;
+pub(super) use super::client::Parameter;
 use super::failure::{Failure, Phase};
 use super::pool::{Lent, ROUND_TRIP};
 use crate::StoreError;
-
-/// A value of a statement, with its type.
-pub(super) type Parameter<'p> = (&'p (dyn ToSql + Sync), Type);
 
 /// A statement and its values.
 pub(super) type Query<'p> = (&'static str, &'p [Parameter<'p>]);
@@ -83,7 +82,7 @@ impl Link {
     /// The rows of several statements, in one round trip.
     pub(super) fn all(&mut self, queries: &[Query<'_>]) -> Result<Vec<Vec<Row>>, StoreError> {
         self.round(async |client| {
-            let queries = queries.iter().map(|(sql, values)| client.query_typed(sql, values));
+            let queries = queries.iter().map(|(sql, values)| client.rows(sql, values));
             join_all(queries).await.into_iter().collect()
         })
     }
@@ -100,7 +99,7 @@ impl Link {
 
     /// How many rows a statement changes.
     pub(super) fn run(&mut self, sql: &'static str, values: &[Parameter<'_>]) -> Result<u64, StoreError> {
-        self.round(async |client| client.execute_typed(sql, values).await)
+        self.round(async |client| client.run(sql, values).await)
     }
 
     /// One round trip, or few, of what is neither.
@@ -112,9 +111,13 @@ impl Link {
             return Err(failure.clone().into_error());
         }
         let (before, waiting) = (std::mem::take(&mut self.before), std::mem::take(&mut self.waiting));
+        let is_free = !self.begun;
         self.begun |= !before.is_empty();
         // In this order: each is sent when it is looked at first.
         let done = self.ask(Phase::Before, async |client| {
+            if is_free {
+                client.keep().await;
+            }
             let (first, done) = join(send(client, &before, &waiting), work(client)).await;
             // What came first says why the rest failed.
             first?;
@@ -226,7 +229,7 @@ async fn send(client: &Client, before: &[&str], waiting: &[Waiting]) -> Result<(
             .iter()
             .map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone()))
             .collect();
-        client.execute_typed(waiting.sql, &values).await
+        client.run(waiting.sql, &values).await
     });
     let (openings, done) = join(begin, join_all(statements)).await;
     for opened in openings {

@@ -4,10 +4,11 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row};
 
 use super::WRITES;
+use super::client::Client;
 use super::failure::{Failure, Phase, damaged};
 use super::pool::{BUDGET, Lent, Lines};
 use crate::{Migration, Spread, StoreError};

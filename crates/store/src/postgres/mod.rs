@@ -9,6 +9,7 @@ mod addresses;
 mod apply;
 mod attributes;
 mod changes;
+mod client;
 mod columns;
 mod connect;
 mod database;

@@ -1,5 +1,6 @@
 //! The engine on `PostgreSQL`: it conforms as it is, on partitioned tables, and behind `PgBouncer`.
 
+mod kept;
 mod moving;
 mod schema;
 mod sharing;
