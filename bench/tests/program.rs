@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -39,25 +40,44 @@ fn a_run_is_kept_and_shown() {
         let phases: Vec<&str> = rows.iter().filter(of).map(|row| row["phase"].as_str().unwrap()).collect();
         assert_eq!(phases, ["first load", "nothing changed", "1 % changed", "moves", "mixed with reads"]);
     }
+    let is_bare = |row: &&serde_json::Value| row["program"] == "a bare service of blind upserts";
+    assert_eq!(rows.iter().filter(is_bare).count(), 3, "{page}");
     assert!(rows.iter().all(|row| row["rate"].as_f64().unwrap() > 0.0));
     assert_eq!(results["latencies"].as_array().unwrap().len(), 4);
     assert!(bench(&["render", out]).status.success());
     assert_eq!([page, plot], ["performance.md", "performance.svg"].map(read));
 }
 
-/// A server that answers everything with one body.
+/// A server that is a part of the benchmark.
 struct Answerer {
     child: Child,
-    url: String,
+    host: String,
 }
 
 impl Answerer {
-    fn start(body: &Path) -> Self {
+    fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(BENCH);
-        let mut child = command.arg("answer").arg(body).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, url: format!("http://{}", line.trim()) }
+        Self { child, host: line.trim().to_owned() }
+    }
+
+    /// The end of the answer to a group of this name.
+    fn upsert(&self, name: &str) -> String {
+        let body = format!(
+            r#"{{"groups":[{{"externalReferenceId":"k","name":"{name}","description":"d","photoUrl":"u","parentExternalReferenceId":null}}]}}"#
+        );
+        let request = format!(
+            "POST / HTTP/1.1\r\nauthorization: Bearer 7\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&self.host).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.lines().last().unwrap_or_default().to_owned()
     }
 }
 
@@ -77,8 +97,9 @@ fn another_server_is_driven_and_its_answers_are_checked() {
             r#"{{"summary":{{"total":500,"created":{created},"updated":0,"unchanged":0,"failed":0}}}}"#
         );
         fs::write(&body, summary).unwrap();
-        let answerer = Answerer::start(&body);
-        let at = ["--url", &answerer.url, "--key", "any", "--records", "1000", "--rounds", "1"];
+        let answerer = Answerer::start(&["answer", body.to_str().unwrap()]);
+        let url = format!("http://{}", answerer.host);
+        let at = ["--url", &url, "--key", "any", "--records", "1000", "--rounds", "1"];
         let run = bench(&[&at[..], &["--batch", "500", "--phase", "first", "--connections", "2"]].concat());
         assert_eq!(run.status.success(), is_right, "{}", said(&run));
         if is_right {
@@ -87,6 +108,27 @@ fn another_server_is_driven_and_its_answers_are_checked() {
         } else {
             assert!(said(&run).contains("was expected"), "{}", said(&run));
         }
+    }
+}
+
+/// It is no yardstick if it does not store what it is sent.
+#[test]
+fn the_bare_service_stores_what_comes() {
+    let stored = "SELECT tenant || ' ' || key || ' ' || name FROM groups";
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bare.db");
+    let service = Answerer::start(&["bare", "--sqlite", file.to_str().unwrap()]);
+    for name in ["one", "two"] {
+        assert_eq!(service.upsert(name), r#"{"upserted":1}"#);
+        let db = rusqlite::Connection::open(&file).unwrap();
+        let found: String = db.query_row(stored, (), |row| row.get(0)).unwrap();
+        assert_eq!(found, format!("7 k {name}"));
+    }
+    let Some(database) = store::cluster::database() else { return };
+    let service = Answerer::start(&["bare", "--postgres", database.url()]);
+    for name in ["one", "two"] {
+        assert_eq!(service.upsert(name), r#"{"upserted":1}"#);
+        assert_eq!(database.session().value(stored).unwrap(), format!("7 k {name}"));
     }
 }
 

@@ -2,6 +2,7 @@
 //! the same run, in turns; `bench --help` lists what can be left out and what can be varied.
 
 mod answers;
+mod bare;
 mod calibrate;
 mod driver;
 mod latency;
@@ -50,6 +51,9 @@ enum Command {
     /// Answer every request with the content of a file
     #[command(hide = true)]
     Answer { file: PathBuf },
+    /// Be a service that does no more than to store
+    #[command(hide = true)]
+    Bare(bare::Bare),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -61,6 +65,7 @@ fn main() -> anyhow::Result<()> {
         }
         Some(Command::Workload(workload)) => workload.write(),
         Some(Command::Answer { file }) => calibrate::answer(&file),
+        Some(Command::Bare(bare)) => bare.serve(),
         None => {
             let results = run::run(&options)?;
             writeln!(anstream::stdout(), "{}", render::page(&results))?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::options::Engine;
 use crate::render::thousands;
 use crate::requests::{Face, Phase};
-use crate::results::{Results, Row, TWO_SERVERS};
+use crate::results::{BARE, Results, Row, TWO_SERVERS};
 
 const WIDTH: u32 = 860;
 const LEFT: u32 = 225;
@@ -53,9 +53,8 @@ pub(crate) fn plot(results: &Results) -> String {
 
 fn is_shown(row: &Row, engine: Engine) -> bool {
     let place = &row.place;
-    let is_one = place.program != TWO_SERVERS;
     place.engine == engine
-        && is_one
+        && ![BARE, TWO_SERVERS].contains(&place.program.as_str())
         && place.stored == 0
         && place.batch == 1000
         && place.face == Some(Face::Groups)

@@ -207,6 +207,8 @@ const NOTES: &str = "
   groups are stored already, loops on SQLite go into a file that holds as many, 4000 a transaction: what four clients that wait
   for their answers can have in one commit. Moves and mixed batches have no bare program: without the rules of a tree they would
   be other work.
+- *A bare service of blind upserts* (`bench/src/bin/bench/bare.rs`) is what one would write at first instead: the same requests over
+  HTTP, each one transaction that stores what it is sent, whatever is there. No rules, no tree, no outcomes, no runs, no access keys.
 - The driver shares the machine with the server. *⚠ driver* marks a figure for which the driver took more than half of the
   machine, or reaches less than twice as much with a server that does nothing: it says more of the driver than of the server.
 - *⚠ refused*: so many answers of all rounds asked to come again later, and the request was sent again a fifth of a second after.

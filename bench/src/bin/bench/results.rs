@@ -33,6 +33,8 @@ impl Results {
 pub(crate) const ROSTERD: &str = "rosterd";
 /// That of several servers on one database, which share the connections.
 pub(crate) const TWO_SERVERS: &str = "rosterd, two servers";
+/// That of a service that does no more than to store.
+pub(crate) const BARE: &str = "a bare service of blind upserts";
 
 /// All that one run has measured.
 #[derive(Debug, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use crate::options::{Engine, Options};
 use crate::raw::{self, Took, postgres, sqlite};
 use crate::records::Version;
 use crate::requests::{Face, Load, Phase};
-use crate::results::{Place, ROSTERD, Results, Sample, Samples, TWO_SERVERS};
+use crate::results::{BARE, Place, ROSTERD, Results, Sample, Samples, TWO_SERVERS};
 use crate::served::{Postgres, Served, database};
 use crate::{latency, rest, usage};
 
@@ -60,6 +60,8 @@ pub(crate) enum Servers {
     One,
     /// Each has half of the connections.
     Two,
+    /// None of rosterd's, but one that does no more than to store.
+    Bare,
 }
 
 impl Case {
@@ -68,6 +70,7 @@ impl Case {
             (Engine::Unknown, _) => "the server",
             (_, Servers::One) => ROSTERD,
             (_, Servers::Two) => TWO_SERVERS,
+            (_, Servers::Bare) => BARE,
         };
         Place {
             engine: self.engine,
@@ -221,6 +224,9 @@ impl<'p> Run<'p> {
                     let (batch, servers) = (options.batch, Servers::One);
                     let case = Case { engine, face, connections, stored, records, batch, servers };
                     steps.push(Step::Case(case));
+                    if stored == 0 && face == Face::Groups && engine != Engine::Unknown {
+                        steps.push(Step::Case(Case { servers: Servers::Bare, ..case }));
+                    }
                     // Whether one more server is of use is asked where one has the most to do.
                     if engine == Engine::Postgres
                         && [stored, connections] == [0, SHARED]
@@ -236,6 +242,9 @@ impl<'p> Run<'p> {
             let (face, servers) = (options.faces(0)[0], Servers::One);
             let case = Case { engine, face, connections: 4, stored: 0, records, batch: 1, servers };
             steps.push(Step::Case(case));
+            if face == Face::Groups {
+                steps.push(Step::Case(Case { servers: Servers::Bare, ..case }));
+            }
         }
         steps
     }
@@ -308,7 +317,11 @@ impl<'p> Run<'p> {
         if case.engine == Engine::Unknown {
             return Served::at_url(self.options);
         }
-        let served = Served::start(database(case.engine, self.postgres), case.tenants(), case.servers)?;
+        let database = database(case.engine, self.postgres);
+        if case.servers == Servers::Bare {
+            return Served::bare(database, case.tenants());
+        }
+        let served = Served::start(database, case.tenants(), case.servers)?;
         if case.stored > 0 {
             self.fill(case, &served)?;
         }
@@ -355,9 +368,12 @@ impl<'p> Run<'p> {
             phases.insert(0, Phase::First);
         }
         for phase in phases {
-            if (case.batch == 1 && phase > Phase::Changed)
-                || (case.servers == Servers::Two && phase > Phase::Unchanged)
-            {
+            let last = match (case.batch, case.servers) {
+                (_, Servers::Two) => Phase::Unchanged,
+                (1, _) | (_, Servers::Bare) => Phase::Changed,
+                _ => Phase::Mixed,
+            };
+            if phase > last {
                 continue;
             }
             let is_stored = case.stored > 0 && phase != Phase::First;
@@ -390,8 +406,10 @@ impl<'p> Run<'p> {
         drop(requests);
         served.forget_peak();
         let (before, own) = (served.used()?, usage::own());
+        // It knows nothing of what it would have to say.
+        let answers = if case.servers == Servers::Bare { Answers::LookedAt } else { Answers::Held };
         let Driven { lasted, writes, reads, refused, answer } =
-            drive(&served.hosts(), case.face, &queues, connections, Answers::Held).with_context(|| {
+            drive(&served.hosts(), case.face, &queues, connections, answers).with_context(|| {
                 let hint = "has the server these records from another run? Then choose another --seed";
                 if case.engine == Engine::Unknown { hint } else { phase.name() }
             })?;
@@ -400,8 +418,9 @@ impl<'p> Run<'p> {
         served.settle()?;
         let ([program, database], written) = served.used()?.since(before);
         let [_, peak_mib] = served.memory()?;
-        let driver_rate = match phase {
-            Phase::Mixed => None,
+        let driver_rate = match (phase, case.servers) {
+            // Its answers are shorter.
+            (Phase::Mixed, _) | (_, Servers::Bare) => None,
             _ => Some(self.calibrate(case, phase, &queues, &answer)?),
         };
         let busy = [program, own, database];
@@ -422,7 +441,7 @@ impl<'p> Run<'p> {
         if let Some(rate) = self.nothing.get(&key) {
             return Ok(*rate);
         }
-        let answerer = Answerer::start(answer)?;
+        let answerer = Answerer::with(answer)?;
         let connections = usize::try_from(case.connections)?;
         let (started, mut rate) = (Instant::now(), 0.0_f64);
         // The best counts: others that disturb make no driver faster.

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rosterd_bench::program::{self, Place, Program};
 use store::cluster::{Cluster, Settings};
+use tempfile::TempDir;
 
 use crate::answers::Connection;
+use crate::calibrate::Answerer;
 use crate::options::{Engine, Options};
 use crate::run::Servers;
 use crate::usage;
@@ -95,6 +97,8 @@ pub(crate) struct Served<'p> {
     /// A second server on the same database.
     beside: Option<(Program, String)>,
     database: Option<(&'p Postgres, String)>,
+    /// It is none of rosterd's.
+    bare: Option<(Answerer, Option<TempDir>)>,
 }
 
 impl<'p> Served<'p> {
@@ -120,7 +124,25 @@ impl<'p> Served<'p> {
             let host = second.address.to_string();
             (second, host)
         });
-        Ok(Self { host, keys, sent: 0, process, own: Some((program, place)), beside, database })
+        Ok(Self { host, keys, sent: 0, process, own: Some((program, place)), beside, database, bare: None })
+    }
+
+    /// Starts a bare service on an empty store. Its tenants are numbers.
+    pub(crate) fn bare(postgres: Option<&'p Postgres>, tenants: u64) -> anyhow::Result<Self> {
+        let database = postgres.map(|postgres| (postgres, postgres.new_database()));
+        let (place, directory) = match &database {
+            None => {
+                let directory = tempfile::tempdir()?;
+                (directory.path().join("bare.db").into_os_string(), Some(directory))
+            }
+            Some((postgres, name)) => (postgres.url(name).into(), None),
+        };
+        let engine = if directory.is_some() { "--sqlite" } else { "--postgres" };
+        let answerer = Answerer::start(&["bare".as_ref(), engine.as_ref(), &place])?;
+        let (host, process) = (answerer.host.clone(), Some(answerer.number()));
+        let keys = (0..tenants).map(|tenant| tenant.to_string()).collect();
+        let bare = Some((answerer, directory));
+        Ok(Self { host, keys, sent: 0, process, own: None, beside: None, database, bare })
     }
 
     /// Where connections go to, in turn.
@@ -147,6 +169,7 @@ impl<'p> Served<'p> {
             own: None,
             beside: None,
             database: None,
+            bare: None,
         })
     }
 
@@ -230,7 +253,7 @@ pub(crate) enum End {
 
 impl Drop for Served<'_> {
     fn drop(&mut self) {
-        drop((self.own.take(), self.beside.take()));
+        drop((self.own.take(), self.beside.take(), self.bare.take()));
         if let Some((postgres, database)) = &self.database {
             postgres.drop_database(database);
         }

@@ -1,9 +1,8 @@
 //! What rosterd sets itself, and whether a run has reached it.
 
 use crate::options::Engine;
-use crate::raw::sqlite;
 use crate::requests::{Face, Phase};
-use crate::results::{Latency, Rest, Results, Row, TWO_SERVERS};
+use crate::results::{BARE, Latency, ROSTERD, Rest, Results, Row};
 
 /// One of them.
 pub(crate) struct Target {
@@ -52,11 +51,22 @@ impl Rows<'_> {
         engine: Engine,
         phase: Phase,
         connections: u64,
+        sizes: [u64; 2],
+    ) -> Option<&Row> {
+        self.of(ROSTERD, engine, phase, connections, sizes)
+    }
+
+    fn of(
+        &self,
+        program: &str,
+        engine: Engine,
+        phase: Phase,
+        connections: u64,
         [stored, batch]: [u64; 2],
     ) -> Option<&Row> {
         self.0.rows.iter().find(|Row { place, .. }| {
             place.face == Some(Face::Groups)
-                && place.program != TWO_SERVERS
+                && place.program == program
                 && [place.connections, place.stored, place.batch] == [connections, stored, batch]
                 && (place.engine, place.phase) == (engine, phase)
         })
@@ -68,12 +78,6 @@ impl Rows<'_> {
 
     fn rate(&self, engine: Engine, phase: Phase, connections: u64, sizes: [u64; 2]) -> Option<f64> {
         Some(self.served(engine, phase, connections, sizes)?.rate)
-    }
-
-    fn raw(&self, way: sqlite::Loop, phase: Phase) -> Option<f64> {
-        let is_it =
-            |row: &&Row| (&row.place.program, row.place.phase, row.place.stored) == (&way.name(), phase, 0);
-        Some(self.0.rows.iter().find(is_it)?.rate)
     }
 
     /// The largest number of stored groups that was measured.
@@ -197,32 +201,26 @@ fn at_rest(results: &Results) -> Vec<Target> {
     ]
 }
 
-/// What can be said of other ways without other people's programs.
+/// Against what one would write instead, at its barest.
 fn against_others(rows: &Rows<'_>) -> Vec<Target> {
-    let single = |phase| {
-        let of = |batch| rows.rate(Engine::Sqlite, phase, 4, [0, batch]);
-        Some(of(1000)? / of(1)?)
-    };
-    let blind = |phase| {
-        let served = rows.rate(Engine::Sqlite, phase, 16, [0, 1000])?;
-        Some(served / rows.raw(sqlite::LOOPS[3], phase)?)
-    };
-    vec![
-        target(
-            "SQLite, first load, 4 connections, against a record a request",
-            Bound::AtLeast(50.0),
-            "×",
-            single(Phase::First),
-        ),
-        target(
-            "SQLite, first load, 16 connections, against a loop of blind upserts without HTTP",
-            Bound::AtLeast(1.0),
-            "×",
-            blind(Phase::First),
-        ),
-        target("The same, nothing changed", Bound::AtLeast(5.0), "×", blind(Phase::Unchanged)),
-        target("The same, 1 % changed", Bound::AtLeast(5.0), "×", blind(Phase::Changed)),
-    ]
+    let mut all = Vec::new();
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let against = |connections, phase, batch| {
+            let served = rows.rate(engine, phase, connections, [0, 1000])?;
+            Some(served / rows.of(BARE, engine, phase, connections, [0, batch])?.rate)
+        };
+        let name = engine.name();
+        for (phase, wanted) in [(Phase::First, 1.0), (Phase::Unchanged, 5.0), (Phase::Changed, 5.0)] {
+            let what = format!("{name}, {}, 16 connections, against {BARE}", phase.name());
+            all.push(target(&what, Bound::AtLeast(wanted), "×", against(16, phase, 1000)));
+        }
+        for phase in [Phase::First, Phase::Unchanged] {
+            let what =
+                format!("{name}, {}, 4 connections, against the same, a record a request", phase.name());
+            all.push(target(&what, Bound::AtLeast(50.0), "×", against(4, phase, 1)));
+        }
+    }
+    all
 }
 
 /// Whether a steady load was kept up with.

@@ -122,7 +122,8 @@ impl Loop {
     }
 }
 
-const DURABLE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -262144;
+pub(crate) const DURABLE: &str =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -262144;
     PRAGMA wal_autocheckpoint = 16000;";
 const TABLE: &str = "CREATE TABLE groups (
     id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, description TEXT,
