@@ -117,7 +117,7 @@ fn the_bare_service_stores_what_comes() {
     let stored = "SELECT tenant || ' ' || key || ' ' || name FROM groups";
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("bare.db");
-    let service = Answerer::start(&["bare", "--sqlite", file.to_str().unwrap()]);
+    let service = Answerer::start(&["bare", file.to_str().unwrap()]);
     for name in ["one", "two"] {
         assert_eq!(service.upsert(name), r#"{"upserted":1}"#);
         let db = rusqlite::Connection::open(&file).unwrap();
@@ -125,7 +125,7 @@ fn the_bare_service_stores_what_comes() {
         assert_eq!(found, format!("7 k {name}"));
     }
     let Some(database) = store::cluster::database() else { return };
-    let service = Answerer::start(&["bare", "--postgres", database.url()]);
+    let service = Answerer::start(&["bare", database.url()]);
     for name in ["one", "two"] {
         assert_eq!(service.upsert(name), r#"{"upserted":1}"#);
         assert_eq!(database.session().value(stored).unwrap(), format!("7 k {name}"));

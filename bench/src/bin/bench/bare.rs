@@ -3,7 +3,6 @@
 //! not become faster by that.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
@@ -18,24 +17,15 @@ use crate::raw::sqlite::DURABLE;
 
 /// Where it stores groups.
 #[derive(Debug, Clone, Args)]
-#[group(required = true, multiple = false)]
 pub(crate) struct Bare {
-    /// In a new file
-    #[arg(long)]
-    sqlite: Option<PathBuf>,
-    /// In an empty database
-    #[arg(long)]
-    postgres: Option<String>,
+    /// A new file, or `postgres://…` of an empty database
+    store: String,
 }
 
 impl Bare {
     /// The program itself: answers until it is killed.
     pub(crate) fn serve(&self) -> anyhow::Result<()> {
-        match (&self.sqlite, &self.postgres) {
-            (Some(file), _) => on_sqlite(file),
-            (_, Some(url)) => on_postgres(url),
-            (None, None) => Ok(()),
-        }
+        if self.store.starts_with("postgres://") { on_postgres(&self.store) } else { on_sqlite(&self.store) }
     }
 }
 
@@ -73,7 +63,7 @@ const SQLITE_UPSERT: &str = "INSERT INTO groups (tenant, key, name, description,
     updated = excluded.updated";
 
 /// One connection, which all requests share.
-fn on_sqlite(file: &Path) -> anyhow::Result<()> {
+fn on_sqlite(file: &str) -> anyhow::Result<()> {
     let db = Connection::open(file)?;
     db.execute_batch(DURABLE)?;
     db.execute_batch(SQLITE_TABLE)?;

@@ -98,7 +98,7 @@ pub(crate) struct Served<'p> {
     beside: Option<(Program, String)>,
     database: Option<(&'p Postgres, String)>,
     /// It is none of rosterd's.
-    bare: Option<(Answerer, Option<TempDir>)>,
+    bare: Option<(Answerer, TempDir)>,
 }
 
 impl<'p> Served<'p> {
@@ -130,15 +130,12 @@ impl<'p> Served<'p> {
     /// Starts a bare service on an empty store. Its tenants are numbers.
     pub(crate) fn bare(postgres: Option<&'p Postgres>, tenants: u64) -> anyhow::Result<Self> {
         let database = postgres.map(|postgres| (postgres, postgres.new_database()));
-        let (place, directory) = match &database {
-            None => {
-                let directory = tempfile::tempdir()?;
-                (directory.path().join("bare.db").into_os_string(), Some(directory))
-            }
-            Some((postgres, name)) => (postgres.url(name).into(), None),
+        let directory = tempfile::tempdir()?;
+        let store = match &database {
+            None => directory.path().join("bare.db").into_os_string(),
+            Some((postgres, name)) => postgres.url(name).into(),
         };
-        let engine = if directory.is_some() { "--sqlite" } else { "--postgres" };
-        let answerer = Answerer::start(&["bare".as_ref(), engine.as_ref(), &place])?;
+        let answerer = Answerer::start(&["bare".as_ref(), &store])?;
         let (host, process) = (answerer.host.clone(), Some(answerer.number()));
         let keys = (0..tenants).map(|tenant| tenant.to_string()).collect();
         let bare = Some((answerer, directory));
