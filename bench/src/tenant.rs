@@ -34,7 +34,7 @@ impl Filled {
         for start in (0..groups).step_by(CHUNK) {
             let writes: Vec<Write> = (start..groups.min(start + CHUNK)).map(Self::create).collect();
             store::write(&*filled.store, move |transaction| {
-                transaction.apply(tenant, &writes, Timestamp(0))
+                transaction.apply(tenant, &writes, Timestamp(0), None)
             })?;
         }
         Ok(filled)

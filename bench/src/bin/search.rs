@@ -99,7 +99,7 @@ fn load(store: &dyn Store, tenant: TenantId, groups: usize) -> anyhow::Result<()
         let (tell, told) = channel();
         store.write(
             Turn::Of(tenant),
-            Box::new(move |transaction| transaction.apply(tenant, &writes, Timestamp(1)).map(drop)),
+            Box::new(move |transaction| transaction.apply(tenant, &writes, Timestamp(1), None).map(drop)),
             Box::new(move |fate| drop(tell.send(fate))),
         )?;
         waiting.push(told);
@@ -153,7 +153,7 @@ fn id(number: usize) -> GroupId {
 fn prepare(store: &dyn Store, tenant: TenantId, groups: usize) -> anyhow::Result<()> {
     let archived = (groups / 2..groups).step_by(groups / 2000).map(id);
     let archived: Vec<Write> = archived.map(|id| Write::Archive { id, reach: Reach::Itself }).collect();
-    Ok(store::write(store, move |tx| tx.apply(tenant, &archived, Timestamp(9)).map(drop))?)
+    Ok(store::write(store, move |tx| tx.apply(tenant, &archived, Timestamp(9), None).map(drop))?)
 }
 
 /// Waits until the index holds everything.

@@ -110,7 +110,7 @@ impl Oracle {
     pub(crate) fn apply(&mut self, planned: &Planned) {
         let (tenant, writes) = (self.tenant, planned.writes.clone());
         let applied = store::write_for(&self.memory, Turn::Of(tenant), move |tx| {
-            tx.apply(tenant, &writes, Timestamp(1))
+            tx.apply(tenant, &writes, Timestamp(1), None)
         });
         applied.expect("what was planned for this revision can be applied");
         self.look();

@@ -227,8 +227,15 @@ pub trait Transaction: Reader + moving::Import {
     /// Applies the writes of one plan under the tenant's next revision, which is returned. Stamps every
     /// written group with that revision and `at`, and moves the id counters past assigned ids. Never
     /// called with an empty list. References or ids that are taken, and groups that are not as a write
-    /// takes them to be, are [`StoreError::Conflict`]: the plan missed a race.
-    fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError>;
+    /// takes them to be, are [`StoreError::Conflict`]: the plan missed a race. What the plan looked at, where that
+    /// still holds, spares an engine work.
+    fn apply(
+        &mut self,
+        tenant: TenantId,
+        writes: &[Write],
+        at: Timestamp,
+        looked: Option<&Looked>,
+    ) -> Result<i64, StoreError>;
     /// Applies the writes of one plan of definitions under the tenant's next revision, which is returned. Groups
     /// are not stamped. Never called with an empty list. Names and ids that are taken, and definitions that are
     /// not as a write takes them to be, are [`StoreError::Conflict`].

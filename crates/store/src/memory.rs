@@ -25,9 +25,10 @@ use directory::{
 use self::addresses::Addresses;
 use crate::free_ids::free_ids;
 use crate::{
-    AccessKey, Done, ReadJob, Reader, Store, StoreError, StoredAnswer, Tenant, Transaction, Turn, WriteJob,
+    AccessKey, Done, Looked, ReadJob, Reader, Store, StoreError, StoredAnswer, Tenant, Transaction, Turn,
+    WriteJob,
 };
-use matching::{passes, similar, words};
+use matching::{is_meant, passes, similar, words};
 
 /// A store that forgets everything when it is dropped. Writes run on the caller's thread.
 #[derive(Debug, Default)]
@@ -143,15 +144,6 @@ impl State {
 
 fn first_key(group: &Group) -> Option<ReferenceKey> {
     group.references.first().map(|reference| reference.key.clone())
-}
-
-fn is_meant(group: &Group, key: &LookupKey) -> bool {
-    match key {
-        LookupKey::Id(id) => group.id == *id,
-        LookupKey::New => false,
-        LookupKey::Reference(wanted) => group.references.contains(wanted),
-        LookupKey::Key(wanted) => group.references.iter().any(|reference| reference.key == *wanted),
-    }
 }
 
 impl Reader for State {
@@ -401,7 +393,13 @@ impl Reader for State {
 }
 
 impl Transaction for State {
-    fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError> {
+    fn apply(
+        &mut self,
+        tenant: TenantId,
+        writes: &[Write],
+        at: Timestamp,
+        _looked: Option<&Looked>,
+    ) -> Result<i64, StoreError> {
         self.write(|state| {
             let found = state.tenants.get_mut(&tenant).ok_or_else(|| no_such(tenant))?;
             found.tenant.revision += 1;

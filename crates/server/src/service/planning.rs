@@ -29,7 +29,7 @@ impl Service {
         let planned = planned.renewed.as_deref().unwrap_or(&planned);
         let revision = match &planned.plan.writes[..] {
             [] => None,
-            writes => Some(transaction.apply(batch.tenant, writes, at)?),
+            writes => Some(transaction.apply(batch.tenant, writes, at, planned.looked.as_ref())?),
         };
         let view = shown(transaction, batch, &planned.plan.outcome, begun.show())?;
         Ok(planned.done(view).at(revision))
@@ -86,7 +86,8 @@ impl Service {
         }
         let mut ids = seen.free_ids.source(batch);
         let plan = plan(batch, &seen, &mut PlanContext { ids: &mut ids, depth_limit: self.depth_limit });
-        let looked = if plan.writes.is_empty() { None } else { Looked::of(&needs, &hierarchy, &seen) };
+        let looked =
+            if plan.writes.is_empty() { None } else { Looked::of(&needs, &hierarchy, &seen, &plan.writes) };
         Ok(begun.plan(seen.revision, plan, looked))
     }
 }

@@ -125,8 +125,10 @@ fn in_order(desk: &Desk) {
     let waiting: Vec<_> = (1..=40)
         .map(|number| {
             let write = [create(number, &[])];
-            desk.submit(crate::Turn::Of(tenant), move |tx| tx.apply(tenant, &write, directory::Timestamp(1)))
-                .expect("queued")
+            desk.submit(crate::Turn::Of(tenant), move |tx| {
+                tx.apply(tenant, &write, directory::Timestamp(1), None)
+            })
+            .expect("queued")
         })
         .collect();
     let (mut at, mut shown) = (START, Vec::new());

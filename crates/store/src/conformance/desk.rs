@@ -95,7 +95,7 @@ impl Desk {
     /// Applies writes at this time.
     pub fn apply(&self, tenant: TenantId, at: i64, writes: &[Write]) -> Result<i64, StoreError> {
         let writes = writes.to_vec();
-        self.write_for(Turn::Of(tenant), move |tx| tx.apply(tenant, &writes, Timestamp(at)))
+        self.write_for(Turn::Of(tenant), move |tx| tx.apply(tenant, &writes, Timestamp(at), None))
     }
 
     /// Archives groups at this time.

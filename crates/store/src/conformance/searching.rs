@@ -236,7 +236,7 @@ fn within_a_write(desk: &Desk) {
     let tenant = desk.tenant("a");
     desk.apply(tenant, 1, &[named(1, "one", &[])]).expect("applied");
     let seen = desk.write(move |tx| {
-        tx.apply(tenant, &[named(2, "one two", &[]), update(1, "three", None)], Timestamp(2))?;
+        tx.apply(tenant, &[named(2, "one two", &[]), update(1, "three", None)], Timestamp(2), None)?;
         let page = SearchPage { search: Search::parse("one").expect("good"), after: None, limit: 9 };
         let found = tx.search(tenant, &Filter::default(), &page)?.expect("from the start");
         Ok(found.views.iter().map(|view| view.group.id.get()).collect::<Vec<_>>())

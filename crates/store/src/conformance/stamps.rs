@@ -101,11 +101,11 @@ fn details(notes: &str) -> Details {
 fn two_in_one(desk: &Desk) {
     let tenant = desk.tenant("a");
     let revisions = desk.write(move |tx| {
-        let first = tx.apply(tenant, &[create(1, &[("S", "A")])], Timestamp(5))?;
+        let first = tx.apply(tenant, &[create(1, &[("S", "A")])], Timestamp(5), None)?;
         // It reads what it wrote.
         let seen = tx.load(tenant, &directory::Needs { keys: vec![key("A")], ..Default::default() })?;
         assert_eq!((seen.revision, seen.groups.len()), (1, 1));
-        let second = tx.apply(tenant, &[update(1, "changed", None)], Timestamp(6))?;
+        let second = tx.apply(tenant, &[update(1, "changed", None)], Timestamp(6), None)?;
         Ok((first, second))
     });
     assert_eq!(revisions, Ok((1, 2)));

@@ -56,7 +56,8 @@ fn behind_a_blocked_writer(
 fn read_for(desk: &Desk) {
     let tenant = desk.tenant("a");
     for number in 1..=3 {
-        desk.write(move |tx| tx.apply(tenant, &[create(number, &[])], Timestamp(number))).expect("applied");
+        desk.write(move |tx| tx.apply(tenant, &[create(number, &[])], Timestamp(number), None))
+            .expect("applied");
         for purpose in [ReadFor::Answers, ReadFor::Plans, ReadFor::Keys] {
             let seen = crate::read_for(desk.store(), purpose, |reader| reader.revision(tenant));
             assert_eq!(seen, Ok(number), "{purpose:?}");
@@ -69,7 +70,7 @@ fn order(desk: &Desk) {
     let fates = behind_a_blocked_writer(desk, || {
         let submit = |number| {
             desk.submit(Turn::Of(tenant), move |tx| {
-                tx.apply(tenant, &[create(number, &[])], Timestamp(number))
+                tx.apply(tenant, &[create(number, &[])], Timestamp(number), None)
             })
         };
         (1..=100).map(|number| submit(number).expect("queued")).collect()
@@ -85,7 +86,7 @@ fn failing_job(desk: &Desk) {
     let (tenant, other) = (desk.tenant("a"), desk.tenant("b"));
     let add = |tenant: TenantId, number: i64, text: &'static str, end: fn() -> Result<(), StoreError>| {
         desk.submit(Turn::Of(tenant), move |tx| {
-            let revision = tx.apply(tenant, &[create(number, &[("S", text)])], Timestamp(number))?;
+            let revision = tx.apply(tenant, &[create(number, &[("S", text)])], Timestamp(number), None)?;
             end().map(|()| revision)
         })
         .expect("queued")
@@ -114,7 +115,7 @@ fn swallowed_failure(desk: &Desk) {
     let tenant = desk.tenant("a");
     desk.apply(tenant, 2, &[create(1, &[("S", "A")])]).expect("applied");
     let fate = desk.write(move |tx| {
-        drop(tx.apply(tenant, &[create(2, &[("S", "B")]), create(3, &[("S", "A")])], Timestamp(3)));
+        drop(tx.apply(tenant, &[create(2, &[("S", "B")]), create(3, &[("S", "A")])], Timestamp(3), None));
         Ok(())
     });
     assert!(matches!(fate, Err(StoreError::Conflict(_))), "{fate:?}");
@@ -138,8 +139,10 @@ fn closing(desk: &Desk) {
     let tenant = desk.tenant("a");
     let fates: Vec<_> = (1..=20)
         .map(|number| {
-            desk.submit(Turn::Of(tenant), move |tx| tx.apply(tenant, &[create(number, &[])], Timestamp(2)))
-                .expect("queued")
+            desk.submit(Turn::Of(tenant), move |tx| {
+                tx.apply(tenant, &[create(number, &[])], Timestamp(2), None)
+            })
+            .expect("queued")
         })
         .collect();
     desk.store().close();

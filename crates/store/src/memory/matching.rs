@@ -47,3 +47,13 @@ pub(super) fn intruder<'g>(groups: impl Iterator<Item = &'g Group>) -> Option<Gr
     let mut all = groups.flat_map(|group| group.references.iter().map(|reference| (group.id, reference)));
     all.find(|(_, reference)| !owned.insert(*reference)).map(|(id, _)| id)
 }
+
+/// Whether a key means this group.
+pub(super) fn is_meant(group: &Group, key: &LookupKey) -> bool {
+    match key {
+        LookupKey::Id(id) => group.id == *id,
+        LookupKey::New => false,
+        LookupKey::Reference(wanted) => group.references.contains(wanted),
+        LookupKey::Key(wanted) => group.references.iter().any(|reference| reference.key == *wanted),
+    }
+}

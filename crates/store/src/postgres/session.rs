@@ -16,7 +16,7 @@ use super::{
     access_keys, addresses, apply, attributes, changes, load, moving, read, runs, search, stored_answers,
     tenants, tree,
 };
-use crate::{AccessKey, Reader, StoreError, StoredAnswer, Tenant, Transaction};
+use crate::{AccessKey, Looked, Reader, StoreError, StoredAnswer, Tenant, Transaction};
 
 /// What a transaction leaves that was not there before: where all of it is found, it was committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,7 +251,13 @@ impl Reader for Session {
 }
 
 impl Transaction for Session {
-    fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError> {
+    fn apply(
+        &mut self,
+        tenant: TenantId,
+        writes: &[Write],
+        at: Timestamp,
+        _looked: Option<&Looked>,
+    ) -> Result<i64, StoreError> {
         let counters = self.turn(tenant)?;
         let session = self.writing(writes.len());
         let counters = apply::apply(&mut session.link, tenant, counters, writes, at)?;

@@ -4,7 +4,7 @@
 //! that somebody else made breaks the chain. What it holds too much, of jobs that were taken back, makes it say no
 //! more often than it has to.
 
-use directory::{Reach, TenantId, Write};
+use directory::{IdOrigin, Reach, TenantId, Write};
 use foldhash::HashMap;
 
 use crate::looked::Looked;
@@ -36,6 +36,16 @@ struct Span {
     after_older: i64,
     /// Up to this one, the last.
     last: i64,
+    /// No id was assigned in them that lies outside of these two.
+    assigned: (i64, i64),
+}
+
+impl Span {
+    /// Nothing is known but what comes behind this revision.
+    const fn behind(revision: i64) -> Self {
+        let assigned = (i64::MAX, i64::MIN);
+        Self { after: revision, after_older: revision, last: revision, assigned }
+    }
 }
 
 impl Recent {
@@ -49,13 +59,17 @@ impl Recent {
     ) {
         let before = revision - 1;
         let known = self.tenants.get(&tenant).filter(|span| span.last == before);
-        let span = known.copied().unwrap_or(Span { after: before, after_older: before, last: before });
-        self.tenants.insert(tenant, Span { last: revision, ..span });
+        let mut span = known.copied().unwrap_or(Span::behind(before));
+        span.last = revision;
         for write in writes {
             let id = match write {
-                // Nobody has looked at it: it was not there.
-                Write::Create { .. } => continue,
-                Write::Update { id, .. }
+                Write::Create { id, id_origin: IdOrigin::Assigned, .. } => {
+                    let (lowest, highest) = span.assigned;
+                    span.assigned = (lowest.min(id.get()), highest.max(id.get()));
+                    continue;
+                }
+                Write::Create { id, id_origin: IdOrigin::Given, .. }
+                | Write::Update { id, .. }
                 | Write::Restore { id }
                 | Write::Archive { id, reach: Reach::Itself } => id,
                 Write::Archive { reach: Reach::Subtree, .. } => {
@@ -66,6 +80,7 @@ impl Recent {
             };
             self.younger.insert(Spot::Group(tenant, id.get()), revision);
         }
+        self.tenants.insert(tenant, span);
         self.younger.extend(folds.map(|fold| (Spot::Fold(tenant, fold), revision)));
         if self.younger.len() > MOST / 2 {
             self.forget_older();
@@ -88,19 +103,24 @@ impl Recent {
         if span.last != now || looked.revision < span.after {
             return false;
         }
+        let (lowest, highest) = span.assigned;
+        if looked.absent.iter().any(|id| (lowest..=highest).contains(id)) {
+            return false;
+        }
         let is_old = |spot: Spot| {
             let written = |spots: &HashMap<Spot, i64>| spots.get(&spot).copied();
             let last = written(&self.younger).or_else(|| written(&self.older));
             last.is_none_or(|revision| revision <= looked.revision)
         };
         looked.folds.iter().all(|fold| is_old(Spot::Fold(tenant, *fold)))
-            && looked.ids.iter().all(|id| is_old(Spot::Group(tenant, *id)))
+            && looked.ids.iter().chain(&looked.absent).all(|id| is_old(Spot::Group(tenant, *id)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use directory::GroupId;
+    use directory::write::Content;
+    use directory::{GroupId, Name};
 
     use super::*;
 
@@ -112,7 +132,19 @@ mod tests {
     }
 
     fn looked(revision: i64, folds: &[i64], ids: &[i64]) -> Looked {
-        Looked { revision, fresh_ids: 0, folds: folds.to_vec(), ids: ids.to_vec() }
+        looked_in_vain(revision, folds, ids, &[])
+    }
+
+    fn looked_in_vain(revision: i64, folds: &[i64], ids: &[i64], absent: &[i64]) -> Looked {
+        Looked {
+            revision,
+            fresh_ids: 0,
+            folds: folds.to_vec(),
+            ids: ids.to_vec(),
+            absent: absent.to_vec(),
+            numbers: Vec::new(),
+            claims_are_free: false,
+        }
     }
 
     /// Revisions 5 and 6 of a tenant, of which the first ones are not known.
@@ -140,6 +172,39 @@ mod tests {
             assert_eq!(found, untouched, "{revision} {folds:?} {ids:?}");
         }
         assert!(!recent.is_untouched(OTHER, 6, &looked(4, &[], &[])), "nothing is known of it");
+    }
+
+    #[test]
+    fn an_id_that_nobody_had_may_be_somebody_s_by_now() {
+        let mut recent = two();
+        let create = |number, id_origin| Write::Create {
+            id: GroupId::new(number).expect("a good id"),
+            id_origin,
+            references: Vec::new(),
+            content: Content {
+                name: Name::from_stored("a"),
+                description: None,
+                parent: None,
+                photo_url: None,
+                details: None,
+            },
+            values: Vec::new(),
+            addresses: Vec::new(),
+        };
+        let given = [create(700, IdOrigin::Given), create(702, IdOrigin::Given)];
+        recent.note(ONE, 7, &given, std::iter::empty());
+        let is_untouched = |recent: &Recent, looked_at, now, id| {
+            recent.is_untouched(ONE, now, &looked_in_vain(looked_at, &[], &[], &[id]))
+        };
+        for (id, untouched) in [(700, false), (701, true), (702, false)] {
+            assert_eq!(is_untouched(&recent, 6, 7, id), untouched, "{id}");
+        }
+        let assigned = [80, 83].map(|id| create(id, IdOrigin::Assigned));
+        recent.note(ONE, 8, &assigned, std::iter::empty());
+        // Of what lies between two that were assigned nothing is known.
+        for (id, untouched) in [(79, true), (80, false), (82, false), (83, false), (84, true), (701, true)] {
+            assert_eq!(is_untouched(&recent, 6, 8, id), untouched, "{id}");
+        }
     }
 
     #[test]

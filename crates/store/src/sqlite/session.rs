@@ -222,9 +222,15 @@ impl Transaction for Session<'_> {
         self.reading(load::free_ids_if_still(self.db, tenant, looked, &recent.borrow()))
     }
 
-    fn apply(&mut self, tenant: TenantId, writes: &[Write], at: Timestamp) -> Result<i64, StoreError> {
+    fn apply(
+        &mut self,
+        tenant: TenantId,
+        writes: &[Write],
+        at: Timestamp,
+        looked: Option<&Looked>,
+    ) -> Result<i64, StoreError> {
         let mut recent = self.recent.map(RefCell::borrow_mut);
-        self.writing(writes.len(), |db| apply::apply(db, tenant, writes, at, recent.as_deref_mut()))
+        self.writing(writes.len(), |db| apply::apply(db, tenant, writes, at, looked, recent.as_deref_mut()))
     }
 
     fn apply_definitions(&mut self, tenant: TenantId, writes: &[DefinitionWrite]) -> Result<i64, StoreError> {

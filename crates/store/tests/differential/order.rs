@@ -154,9 +154,9 @@ fn rehearse(desk: &Desk, batch: &Batch) -> Came {
     let (came, keep) = (Arc::new(Mutex::new(None)), batch.clone());
     let tell = Arc::clone(&came);
     let taken_back = desk.write_for::<()>(Turn::Of(batch.tenant), move |tx| {
-        let (_, plan) = service::look(tx, &keep)?;
+        let (_, plan, looked) = service::look(tx, &keep)?;
         if !plan.writes.is_empty() {
-            tx.apply(keep.tenant, &plan.writes, Timestamp(2))?;
+            tx.apply(keep.tenant, &plan.writes, Timestamp(2), looked.as_ref())?;
         }
         *tell.lock().expect("nobody panicked") = Some(Came::to(tx, &keep, &plan.outcome)?);
         Err(StoreError::Internal("taken back".to_owned()))

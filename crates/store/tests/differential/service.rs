@@ -6,7 +6,7 @@ use directory::{
     ValueOutcome, Warning, needs, needs_definitions, needs_hierarchy, plan, plan_definitions,
 };
 use store::conformance::Desk;
-use store::{Reader, StoreError};
+use store::{Looked, Reader, StoreError};
 
 /// Small, so that random trees reach it.
 const DEPTH_LIMIT: usize = 4;
@@ -72,17 +72,17 @@ impl Run {
 
 /// Runs a batch.
 pub(crate) fn run(desk: &Desk, batch: &Batch, at: Timestamp) -> Run {
-    let (seen, plan) = desk.read(|reader| look(reader, batch));
+    let (seen, plan, looked) = desk.read(|reader| look(reader, batch));
     if plan.writes.is_empty() {
         return Run { seen, plan, ..Run::default() };
     }
     let (batch, planned_on, writes) = (batch.clone(), seen.revision, plan.writes.clone());
     let revision = desk.write(move |tx| {
         if tx.revision(batch.tenant)? == planned_on {
-            return tx.apply(batch.tenant, &writes, at);
+            return tx.apply(batch.tenant, &writes, at, looked.as_ref());
         }
-        let (_, plan) = look(tx, &batch)?;
-        tx.apply(batch.tenant, &plan.writes, at)
+        let (_, plan, looked) = look(tx, &batch)?;
+        tx.apply(batch.tenant, &plan.writes, at, looked.as_ref())
     });
     Run { seen, plan, revision: Some(revision.expect("a plan of this moment applies")), defined: None }
 }
@@ -101,13 +101,15 @@ pub(crate) fn define(desk: &Desk, tenant: TenantId, records: Vec<DefinitionRecor
 pub(crate) fn look<R: Reader + ?Sized>(
     reader: &mut R,
     batch: &Batch,
-) -> Result<(Snapshot, Plan), StoreError> {
-    let mut seen = reader.load(batch.tenant, &needs(batch))?;
+) -> Result<(Snapshot, Plan, Option<Looked>), StoreError> {
+    let needs = needs(batch);
+    let mut seen = reader.load(batch.tenant, &needs)?;
     let hierarchy = needs_hierarchy(batch, &seen);
     reader.load_hierarchy(batch.tenant, &hierarchy, &mut seen)?;
     let mut ids = seen.free_ids.source(batch);
     let plan = plan(batch, &seen, &mut PlanContext { ids: &mut ids, depth_limit: DEPTH_LIMIT });
-    Ok((seen, plan))
+    let looked = Looked::of(&needs, &hierarchy, &seen, &plan.writes);
+    Ok((seen, plan, looked))
 }
 
 /// Puts into what an engine saw the groups that it did not look at because they are just as the records say, as the

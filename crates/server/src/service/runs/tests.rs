@@ -356,7 +356,7 @@ fn a_plan_for_what_was_taken_back_is_not_taken_for_what_came_instead() {
         let told = Arc::new(Mutex::new(None));
         let tell = Arc::clone(&told);
         let written = store::write_for(&*world.service.store, Turn::Of(tenant), move |tx| {
-            tx.apply(tenant, std::slice::from_ref(&before), Timestamp(1))?;
+            tx.apply(tenant, std::slice::from_ref(&before), Timestamp(1), None)?;
             let done = service.take_turn(tx, &batch, &begun, &planned)?;
             *tell.lock().unwrap() = Some(done.outcome.records[0].result.clone());
             if is_taken_back { Err(StoreError::Conflict("on purpose".to_owned())) } else { Ok(()) }

@@ -54,7 +54,7 @@ impl Bench {
     fn write(&mut self, writes: &[Write]) {
         self.time += 1;
         self.data.execute_batch("BEGIN").expect("begun");
-        apply::apply(&self.data, TENANT, writes, Timestamp(self.time), None).expect("applied");
+        apply::apply(&self.data, TENANT, writes, Timestamp(self.time), None, None).expect("applied");
         self.data.execute_batch("COMMIT").expect("committed");
     }
 

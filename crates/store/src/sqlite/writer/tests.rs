@@ -75,7 +75,7 @@ fn add(ids: std::ops::Range<i64>) -> WriteJob {
             addresses: Vec::new(),
         };
         let writes: Vec<Write> = ids.clone().map(create).collect();
-        tx.apply(TENANT, &writes, Timestamp(1)).map(drop)
+        tx.apply(TENANT, &writes, Timestamp(1), None).map(drop)
     })
 }
 
