@@ -224,7 +224,9 @@ fn limit(place: &Place) -> Option<Place> {
     let of_loop = |way: sqlite::Loop| (way.transaction, 1, way.name());
     let (batch, connections, program) = match (place.engine, place.phase, place.stored) {
         (_, Phase::Moves | Phase::Mixed, _) | (Engine::Unknown, ..) => return None,
-        (Engine::Postgres, _, 0) => (place.batch, place.connections, raw::postgres::NAME.to_owned()),
+        (Engine::Postgres, _, 0) => {
+            (place.batch, place.connections, raw::postgres::Way::Compare.name().to_owned())
+        }
         (Engine::Postgres, ..) => return None,
         (Engine::Sqlite, Phase::Unchanged, 0) => of_loop(sqlite::LOOPS[2]),
         (Engine::Sqlite, _, 0) => of_loop(sqlite::LOOPS[1]),

@@ -11,7 +11,7 @@ use crate::calibrate::Answerer;
 use crate::driver::{Answers, Driven, Queue, Supply, drive};
 use crate::machine::{self, Machine};
 use crate::options::{Engine, Options};
-use crate::raw::{self, Took, postgres, sqlite};
+use crate::raw::{Took, postgres, sqlite};
 use crate::records::Version;
 use crate::requests::{Face, Load, Phase};
 use crate::results::{BARE, Place, ROSTERD, Results, Sample, Samples, TWO_SERVERS};
@@ -33,7 +33,7 @@ enum Step {
     /// All phases of a loop on `SQLite`, into a file that holds so many groups.
     Loop(sqlite::Loop, u64),
     /// All phases of the bare program on `PostgreSQL`, on so many connections.
-    Program(u64),
+    Program(postgres::Way, u64),
     /// All phases of a server.
     Case(Case),
     /// Requests at a steady rate.
@@ -126,7 +126,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Results> {
     for (place, (round, step)) in steps.iter().enumerate() {
         let done = match *step {
             Step::Loop(way, stored) => run.sqlite(way, stored, u64::from(*round))?,
-            Step::Program(connections) => run.database(connections)?,
+            Step::Program(way, connections) => run.database(way, connections)?,
             Step::Case(case) => run.case(&case, u64::from(*round))?,
             Step::Latency(engine, stored) => {
                 let measured = latency::measure(&mut run, engine, stored)?;
@@ -218,7 +218,7 @@ impl<'p> Run<'p> {
             }
             for connections in options.connections(stored) {
                 if engine == Engine::Postgres && stored == 0 {
-                    steps.push(Step::Program(connections));
+                    steps.extend(postgres::WAYS.map(|way| Step::Program(way, connections)));
                 }
                 for face in options.faces(stored) {
                     let (batch, servers) = (options.batch, Servers::One);
@@ -269,14 +269,14 @@ impl<'p> Run<'p> {
         Ok(self.add_raw(&place, records, way.phases(), &took))
     }
 
-    fn database(&mut self, connections: u64) -> anyhow::Result<String> {
+    fn database(&mut self, way: postgres::Way, connections: u64) -> anyhow::Result<String> {
         let Some(server) = self.postgres else { return Ok(String::new()) };
         let Options { batch, shape, .. } = self.options;
         let records = self.options.records(0) / connections * connections;
         let name = server.new_database();
         let url = server.url(&name);
-        postgres::prepare(&url)?;
-        let took = postgres::measure(&url, shape, [records, *batch], connections, || server.usage())?;
+        way.prepare(&url)?;
+        let took = postgres::measure(way, &url, shape, [records, *batch], connections, || server.usage())?;
         server.drop_database(&name);
         let place = Place {
             engine: Engine::Postgres,
@@ -285,9 +285,9 @@ impl<'p> Run<'p> {
             face: None,
             connections,
             phase: Phase::First,
-            program: postgres::NAME.to_owned(),
+            program: way.name().to_owned(),
         };
-        Ok(self.add_raw(&place, records, &raw::PHASES, &took))
+        Ok(self.add_raw(&place, records, way.phases(), &took))
     }
 
     fn add_raw(&mut self, place: &Place, records: u64, phases: &[Phase], took: &[Took]) -> String {
