@@ -129,6 +129,9 @@ fn are_free(writes: &[Write], needs: &Needs<'_>, seen: &Snapshot) -> bool {
             LookupKey::Id(_) | LookupKey::New => None,
         }
     }
+    if writes.iter().all(|write| claims(write).next().is_none()) {
+        return true;
+    }
     let plain = needs.plain.iter().map(|plain| plain.key);
     let looked_for: HashSet<_> = needs.keys.iter().chain(plain).filter_map(asked).collect();
     let alike = needs.plain.iter().filter(|plain| seen.alike.get(plain.record).is_some_and(Option::is_some));

@@ -64,7 +64,7 @@ pub(crate) struct Options {
     /// Records a request
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(crate) batch: u64,
-    /// Seconds of requests at a steady rate [default: 5; --quick: 2]
+    /// Seconds of requests at a steady rate, 0 for none [default: 5; --quick: 2]
     #[arg(long)]
     pub(crate) seconds: Option<u64>,
     /// Measures the server that answers at this address (`http://HOST:PORT`) instead of starting one

@@ -199,7 +199,8 @@ impl<'p> Run<'p> {
         let is_own = options.url.is_none();
         for engine in options.engines().into_iter().filter(|_| is_own) {
             let stored = options.stored().into_iter().filter(|stored| *stored == 0 || *stored == most);
-            steps.extend(stored.map(|stored| (last, Step::Latency(engine, stored))));
+            let is_wanted = options.seconds() > 0;
+            steps.extend(stored.filter(|_| is_wanted).map(|stored| (last, Step::Latency(engine, stored))));
             if engine == Engine::Sqlite && most >= KEPT {
                 steps.push((last, Step::Rest(most)));
             }

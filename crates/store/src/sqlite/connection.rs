@@ -132,3 +132,17 @@ pub(super) fn use_log(db: &Connection) -> Result<(), StoreError> {
     }
     Err(StoreError::Unavailable(format!("SQLite cannot use a write-ahead log here (journal mode {mode})")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `.cargo/config.toml` says so: otherwise all connections wait for each other at each page (decision 23).
+    #[test]
+    fn no_memory_is_counted() {
+        let db = Connection::open_in_memory().expect("opens");
+        let mut options = db.prepare("PRAGMA compile_options").expect("known");
+        let options = options.query_map((), |row| row.get::<_, String>(0)).expect("listed");
+        assert!(options.flatten().any(|option| option == "DEFAULT_MEMSTATUS=0"));
+    }
+}
