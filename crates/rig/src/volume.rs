@@ -1,6 +1,6 @@
 //! A file system of one's own. Only root may mount one, and not on every machine.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -77,7 +77,7 @@ impl Volume {
 
     pub(crate) fn make(home: &Path) -> anyhow::Result<Self> {
         let mut volume = Self { home: home.to_owned(), is_mounted: false };
-        fs::File::create(volume.image())?.set_len(128 << 20)?;
+        File::create(volume.image())?.set_len(128 << 20)?;
         run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(volume.image()))?;
         fs::create_dir_all(volume.folder())?;
         volume.mount()?;
@@ -91,6 +91,11 @@ impl Volume {
 
     fn image(&self) -> PathBuf {
         self.home.join("image")
+    }
+
+    /// Brings everything that was written to the device.
+    pub(crate) fn sync(&self) -> anyhow::Result<()> {
+        Ok(rustix::fs::syncfs(File::open(self.folder())?)?)
     }
 
     /// As after the power has come back: with what has reached the device.

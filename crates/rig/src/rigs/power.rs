@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use super::{Setting, Stage};
 use crate::report::Report;
-use crate::scene::forget_after;
+use crate::scene::{Scene, forget_after};
 use crate::server::{LOOK_AGAIN, PATIENCE, Server};
 use crate::volume::{Volume, compile, obstacle, run};
 
@@ -30,6 +30,11 @@ fn on_volume(setting: &Setting) -> anyhow::Result<(Volume, Stage)> {
     Ok((volume, stage))
 }
 
+/// What clients find when they begin is on the device: what is lost is what they were told then.
+fn begin_on_device(scene: &Scene, volume: &Volume) -> anyhow::Result<()> {
+    if scene.course.acknowledged() == 0 { volume.sync() } else { Ok(()) }
+}
+
 /// F-04: nothing reaches the device any more, from one moment on.
 pub(crate) fn cut(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
     if let Some(why) = obstacle() {
@@ -41,6 +46,7 @@ pub(crate) fn cut(setting: &Setting, report: &mut Report) -> anyhow::Result<()> 
     let mut lossy = 0;
     for _ in 0..setting.rounds {
         let (scene, random) = stage.open()?;
+        begin_on_device(scene, &volume)?;
         let folder = volume.folder();
         let (mut history, moment) = scene.under_load(Until::Gone, |beside| {
             beside.any_moment(random)?;
@@ -70,6 +76,7 @@ pub(crate) fn image(setting: &Setting, report: &mut Report) -> anyhow::Result<()
     let mut lossy = 0;
     for _ in 0..setting.rounds {
         let (scene, random) = stage.open()?;
+        begin_on_device(scene, &volume)?;
         let (history, ()) = scene.under_load(Until::Gone, |beside| {
             beside.any_moment(random)?;
             let server = beside.servers.pop().context("a server")?;
@@ -88,7 +95,7 @@ pub(crate) fn image(setting: &Setting, report: &mut Report) -> anyhow::Result<()
 /// Starts the server on what is there. A server that does not start on it has lost everything.
 fn settle_after(stage: &mut Stage, history: &[rig::history::Operation], report: &mut Report) -> bool {
     let before = (report.tally.lost, report.tally.half_applied, report.tally.wrong);
-    match stage.scene.as_mut().map(crate::scene::Scene::restart).transpose() {
+    match stage.scene.as_mut().map(Scene::restart).transpose() {
         Ok(_) => stage.settle(history, report),
         Err(error) => {
             report.tally.cycles += 1;
