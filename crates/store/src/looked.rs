@@ -1,6 +1,8 @@
 //! What a plan has looked at, so that an engine can tell later whether it would see the same again, and what can be
 //! worked out of its writes before their turn.
 
+use std::borrow::Cow;
+
 use directory::write::Content;
 use directory::{
     ExternalReference, GroupId, HierarchyNeeds, LookupKey, Needs, ReferenceKey, Snapshot, Write,
@@ -42,6 +44,12 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
+    /// Those of each write, in their order: as they were worked out before, if they were.
+    pub(crate) fn of_all<'l>(writes: &[Write], looked: Option<&'l Looked>) -> Cow<'l, [Self]> {
+        let known = looked.map(|looked| &looked.numbers[..]).filter(|known| known.len() == writes.len());
+        known.map_or_else(|| writes.iter().map(Self::of).collect(), Cow::Borrowed)
+    }
+
     fn of(write: &Write) -> Self {
         match write {
             Write::Create { references, content, .. } => {
@@ -63,11 +71,11 @@ impl Numbers {
 
     /// The number of what a group holds, worked out now where it has got another parent.
     pub(crate) fn content_hash(&self, first: Option<&ExternalReference>, content: &Content) -> Option<i64> {
-        if self.parent == content.parent {
-            self.content_hash
-        } else {
-            content_hash::of_stored(first, content)
+        if self.parent != content.parent {
+            return content_hash::of_stored(first, content);
         }
+        debug_assert_eq!(self.content_hash, content_hash::of_stored(first, content), "of the same write");
+        self.content_hash
     }
 }
 

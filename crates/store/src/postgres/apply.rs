@@ -15,10 +15,10 @@ use super::link::{Link, Parameter};
 use super::load::below;
 use super::tenants::{self, Counters};
 use super::{addresses, attributes};
-use crate::StoreError;
-use crate::content_hash;
 use crate::details::stored_details;
 use crate::fold::fold;
+use crate::looked::Numbers;
+use crate::{Looked, StoreError};
 
 /// Groups that are archived by one statement, so that each is done in a fraction of its deadline.
 const ARCHIVED_AT_ONCE: usize = 10_000;
@@ -31,9 +31,12 @@ pub(super) fn apply(
     counters: Counters,
     writes: &[Write],
     at: Timestamp,
+    looked: Option<&Looked>,
 ) -> Result<Counters, StoreError> {
     let counters = Counters { revision: counters.revision + 1, ..counters };
-    let mut turn = Turn { link, tenant, at, counters, claimed: Vec::new(), extra: Vec::new() };
+    let numbers = Numbers::of_all(writes, looked);
+    let (claimed, extra) = (Vec::new(), Vec::new());
+    let mut turn = Turn { link, tenant, at, numbers: &numbers, counters, claimed, extra };
     // References are given up before others take them, and taken by stored groups before by new ones.
     turn.references(writes)?;
     turn.update(writes)?;
@@ -54,6 +57,8 @@ struct Turn<'t> {
     link: &'t mut Link,
     tenant: TenantId,
     at: Timestamp,
+    /// Those of each write.
+    numbers: &'t [Numbers],
     counters: Counters,
     /// References that no other group may have.
     claimed: Vec<&'t ExternalReference>,
@@ -64,6 +69,7 @@ struct Turn<'t> {
 /// A [`Write::Create`].
 struct Create<'w> {
     fold: Option<i64>,
+    content_hash: Option<i64>,
     id: GroupId,
     first: Option<&'w ExternalReference>,
     content: &'w Content,
@@ -73,15 +79,15 @@ impl<'t> Turn<'t> {
     /// Inserts in the order of the numbers of references: their index is the one whose pages lie apart.
     fn create(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
         let mut creates = Vec::with_capacity(writes.len());
-        for write in writes {
+        for (write, numbers) in writes.iter().zip(self.numbers) {
             let Write::Create { id, id_origin, references, content, .. } = write else { continue };
             match id_origin {
                 IdOrigin::Assigned => self.counters.assigned(*id),
                 IdOrigin::Given => {}
             }
             let first = references.first();
-            let fold = first.map(|reference| fold(&reference.key));
-            creates.push(Create { fold, id: *id, first, content });
+            let (fold, content_hash) = (numbers.fold, numbers.content_hash(first, content));
+            creates.push(Create { fold, content_hash, id: *id, first, content });
             self.claimed.extend(references);
             for (position, reference) in (0..).zip(references).skip(1) {
                 self.extra.push((*id, position, reference));
@@ -103,7 +109,7 @@ impl<'t> Turn<'t> {
     }
 
     fn add_row(&self, table: &mut Columns<'t>, create: &Create<'t>) {
-        let Create { fold, id, first, content } = create;
+        let Create { fold, content_hash, id, first, content } = create;
         let parent = content.parent.map(GroupId::get);
         let [language, company, department, office, notes, options] = details(content.details.as_deref());
         table.row(|row| {
@@ -121,17 +127,19 @@ impl<'t> Turn<'t> {
             for text in [language, company, department, office, notes, options] {
                 row.text(text);
             }
-            row.number(content_hash::of_stored(*first, content));
+            row.number(*content_hash);
         });
     }
 
     fn update(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
-        let updates = writes.iter().filter_map(|write| match write {
-            Write::Update { id, first, content, .. } => Some((id, first.as_ref(), content)),
+        let updates = writes.iter().zip(self.numbers).filter_map(|(write, numbers)| match write {
+            Write::Update { id, first, content, .. } => {
+                Some((id, content, numbers.content_hash(first.as_ref(), content)))
+            }
             _ => None,
         });
         let mut table = columns::updates();
-        for (id, first, content) in updates {
+        for (id, content, content_hash) in updates {
             let texts = details(content.details.as_deref());
             table.row(|row| {
                 row.number(Some(id.get()));
@@ -142,7 +150,7 @@ impl<'t> Turn<'t> {
                 for text in texts {
                     row.text(text);
                 }
-                row.number(content_hash::of_stored(first, content));
+                row.number(content_hash);
             });
         }
         self.change(&table, include_str!("sql/groups_update.sql"), "a group is not stored")

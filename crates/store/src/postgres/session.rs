@@ -256,11 +256,11 @@ impl Transaction for Session {
         tenant: TenantId,
         writes: &[Write],
         at: Timestamp,
-        _looked: Option<&Looked>,
+        looked: Option<&Looked>,
     ) -> Result<i64, StoreError> {
         let counters = self.turn(tenant)?;
         let session = self.writing(writes.len());
-        let counters = apply::apply(&mut session.link, tenant, counters, writes, at)?;
+        let counters = apply::apply(&mut session.link, tenant, counters, writes, at, looked)?;
         session.counters.insert(tenant, counters);
         Ok(counters.revision)
     }

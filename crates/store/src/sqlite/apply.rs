@@ -16,7 +16,6 @@ use super::recent::Recent;
 use super::subtree;
 use super::tenants::Counters;
 use super::{addresses, attributes};
-use crate::content_hash;
 use crate::details::stored_details;
 use crate::fold::fold;
 use crate::looked::Numbers;
@@ -34,12 +33,12 @@ pub(super) fn apply(
     looked: Option<&Looked>,
     recent: Option<&mut Recent>,
 ) -> Result<i64, StoreError> {
-    let looked = looked.filter(|looked| looked.numbers.len() == writes.len());
+    let numbers = Numbers::of_all(writes, looked);
     let mut turn = Turn {
         db,
         tenant,
         at,
-        looked,
+        numbers: &numbers,
         counters: Counters::next(db, tenant)?,
         claimed: Vec::with_capacity(writes.len()),
         given_up: Vec::new(),
@@ -68,8 +67,8 @@ struct Turn<'t> {
     db: &'t Connection,
     tenant: TenantId,
     at: Timestamp,
-    /// What was worked out before, of writes as many as these.
-    looked: Option<&'t Looked>,
+    /// Those of each write.
+    numbers: &'t [Numbers],
     counters: Counters,
     /// References that no other group may have. Checked when all is written, because the writes of one
     /// plan may pass a reference from one group to another in any order.
@@ -116,18 +115,14 @@ impl Row<'_, '_> {
 impl<'t> Turn<'t> {
     fn create(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
         let mut creates = Vec::with_capacity(writes.len());
-        for (place, write) in writes.iter().enumerate() {
+        for (write, numbers) in writes.iter().zip(self.numbers) {
             if let Write::Create { id, id_origin, references, content, values, .. } = write {
                 match id_origin {
                     IdOrigin::Assigned => self.counters.assigned(*id),
                     IdOrigin::Given => {}
                 }
-                let first = references.first();
-                let fold = match self.numbers(place) {
-                    Some(numbers) => numbers.fold,
-                    None => first.map(|first| fold(&first.key)),
-                };
-                let content_hash = self.content_hash(place, first, content);
+                let content_hash = numbers.content_hash(references.first(), content);
+                let fold = numbers.fold;
                 creates.push(Create { fold, content_hash, id: *id, references, content, values });
             }
         }
@@ -193,25 +188,6 @@ impl<'t> Turn<'t> {
         row.bind(checksum)
     }
 
-    /// What was worked out of the write at this place before.
-    fn numbers(&self, place: usize) -> Option<&'t Numbers> {
-        self.looked.and_then(|looked| looked.numbers.get(place))
-    }
-
-    fn content_hash(
-        &self,
-        place: usize,
-        first: Option<&ExternalReference>,
-        content: &Content,
-    ) -> Option<i64> {
-        let number = match self.numbers(place) {
-            Some(numbers) => numbers.content_hash(first, content),
-            None => content_hash::of_stored(first, content),
-        };
-        debug_assert_eq!(number, content_hash::of_stored(first, content), "of the same write");
-        number
-    }
-
     /// That of the row which is inserted.
     fn checksum(&mut self, create: &Create<'_>) -> i32 {
         let (first, content) = (create.references.first(), create.content);
@@ -249,9 +225,9 @@ impl<'t> Turn<'t> {
     }
 
     fn update(&mut self, writes: &'t [Write]) -> Result<(), StoreError> {
-        for (place, write) in writes.iter().enumerate() {
+        for (write, numbers) in writes.iter().zip(self.numbers) {
             if let Write::Update { id, first, content, reference, added, values, .. } = write {
-                self.replace_content(*id, content, self.content_hash(place, first.as_ref(), content))?;
+                self.replace_content(*id, content, numbers.content_hash(first.as_ref(), content))?;
                 attributes::write(self.db, self.tenant, *id, values)?;
                 if let Some((from, to)) = reference {
                     self.replace_reference(*id, from, to)?;
