@@ -156,49 +156,16 @@ fn are_free(writes: &[Write], needs: &Needs<'_>, seen: &Snapshot) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use directory::write::Content;
-    use directory::{Group, IdOrigin, Name, Plain, Source, Timestamp};
+    use directory::{Group, Name, Plain, Timestamp};
 
     use super::*;
-
-    fn reference(source: &str, key: &str) -> ExternalReference {
-        ExternalReference { source: Source::from_stored(source), key: ReferenceKey::from_stored(key) }
-    }
-
-    fn by_key(key: &str) -> LookupKey {
-        LookupKey::Key(ReferenceKey::from_stored(key))
-    }
-
-    fn id(number: i64) -> GroupId {
-        GroupId::new(number).expect("a good id")
-    }
-
-    fn content() -> Content {
-        Content {
-            name: Name::from_stored("a"),
-            description: None,
-            parent: None,
-            photo_url: None,
-            details: None,
-        }
-    }
-
-    fn create(number: i64, references: &[(&str, &str)]) -> Write {
-        Write::Create {
-            id: id(number),
-            id_origin: IdOrigin::Assigned,
-            references: references.iter().map(|(source, key)| reference(source, key)).collect(),
-            content: content(),
-            values: Vec::new(),
-            addresses: Vec::new(),
-        }
-    }
+    use crate::conformance::desk::{content, create, id, key as by_key, reference};
 
     fn update(number: i64, from: &str, to: &str, added: &[&str]) -> Write {
         Write::Update {
             id: id(number),
             first: Some(reference("S", to)),
-            content: content(),
+            content: content("a", None),
             reference: Some((reference("S", from), reference("S", to))),
             added: added.iter().map(|key| reference("S", key)).collect(),
             values: Vec::new(),
@@ -272,12 +239,11 @@ mod tests {
     fn a_number_is_that_of_the_parent_that_it_has_in_the_end() {
         let write = create(3, &[("S", "new")]);
         let numbers = Numbers::of(&write);
-        let (first, plain) = (reference("S", "new"), content());
-        let moved = Content { parent: Some(id(9)), ..content() };
+        let first = reference("S", "new");
         assert_eq!(numbers.fold, Some(fold(&first.key)));
-        for content in [&plain, &moved] {
-            let number = content_hash::of_stored(Some(&first), content);
-            assert_eq!(numbers.content_hash(Some(&first), content), number);
+        for content in [content("name", None), content("name", Some(9))] {
+            let number = content_hash::of_stored(Some(&first), &content);
+            assert_eq!(numbers.content_hash(Some(&first), &content), number);
         }
         assert_eq!(Numbers::of(&Write::Restore { id: id(1) }), Numbers::default());
     }

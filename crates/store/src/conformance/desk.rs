@@ -164,11 +164,11 @@ pub fn reference(source: &str, key: &str) -> ExternalReference {
     ExternalReference { source, key: ReferenceKey::parse(key).expect("a good key") }
 }
 
-pub(super) fn id(number: i64) -> GroupId {
+pub(crate) fn id(number: i64) -> GroupId {
     GroupId::new(number).expect("a good id")
 }
 
-pub(super) fn content(name: &str, parent: Option<i64>) -> Content {
+pub(crate) fn content(name: &str, parent: Option<i64>) -> Content {
     Content {
         name: Name::from_stored(name),
         description: None,
@@ -179,7 +179,7 @@ pub(super) fn content(name: &str, parent: Option<i64>) -> Content {
 }
 
 /// A create with an assigned id.
-pub(super) fn create(number: i64, references: &[(&str, &str)]) -> Write {
+pub(crate) fn create(number: i64, references: &[(&str, &str)]) -> Write {
     let references = references.iter().map(|(source, key)| reference(source, key)).collect();
     Write::Create {
         id: id(number),
@@ -192,7 +192,7 @@ pub(super) fn create(number: i64, references: &[(&str, &str)]) -> Write {
 }
 
 /// A create with an id of the caller's.
-pub(super) fn give(number: i64) -> Write {
+pub(crate) fn give(number: i64) -> Write {
     let content = content("name", None);
     Write::Create {
         id: id(number),
@@ -231,7 +231,7 @@ pub(super) fn update(number: i64, name: &str, parent: Option<i64>) -> Write {
 }
 
 /// An update that replaces a reference.
-pub(super) fn rename(number: i64, from: (&str, &str), to: (&str, &str)) -> Write {
+pub(crate) fn rename(number: i64, from: (&str, &str), to: (&str, &str)) -> Write {
     let reference = Some((reference(from.0, from.1), reference(to.0, to.1)));
     Write::Update {
         id: id(number),

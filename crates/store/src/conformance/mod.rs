@@ -4,7 +4,7 @@ mod access_keys;
 mod addresses;
 mod attributes;
 mod changes;
-mod desk;
+pub(crate) mod desk;
 mod hierarchy;
 mod identity;
 mod ids;

@@ -119,10 +119,10 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
-    use directory::write::Content;
-    use directory::{GroupId, Name};
+    use directory::GroupId;
 
     use super::*;
+    use crate::conformance::desk::{create, give};
 
     const ONE: TenantId = TenantId(1);
     const OTHER: TenantId = TenantId(2);
@@ -177,21 +177,7 @@ mod tests {
     #[test]
     fn an_id_that_nobody_had_may_be_somebody_s_by_now() {
         let mut recent = two();
-        let create = |number, id_origin| Write::Create {
-            id: GroupId::new(number).expect("a good id"),
-            id_origin,
-            references: Vec::new(),
-            content: Content {
-                name: Name::from_stored("a"),
-                description: None,
-                parent: None,
-                photo_url: None,
-                details: None,
-            },
-            values: Vec::new(),
-            addresses: Vec::new(),
-        };
-        let given = [create(700, IdOrigin::Given), create(702, IdOrigin::Given)];
+        let given = [give(700), give(702)];
         recent.note(ONE, 7, &given, std::iter::empty());
         let is_untouched = |recent: &Recent, looked_at, now, id| {
             recent.is_untouched(ONE, now, &looked_in_vain(looked_at, &[], &[], &[id]))
@@ -199,7 +185,7 @@ mod tests {
         for (id, untouched) in [(700, false), (701, true), (702, false)] {
             assert_eq!(is_untouched(&recent, 6, 7, id), untouched, "{id}");
         }
-        let assigned = [80, 83].map(|id| create(id, IdOrigin::Assigned));
+        let assigned = [80, 83].map(|id| create(id, &[]));
         recent.note(ONE, 8, &assigned, std::iter::empty());
         // Of what lies between two that were assigned nothing is known.
         for (id, untouched) in [(79, true), (80, false), (82, false), (83, false), (84, true), (701, true)] {
